@@ -1,0 +1,36 @@
+package blocks
+
+import "fmt"
+
+// ZeroPad adds the Unit's input where the shapes are equal; where they differ, every stride-th pixel of it with channels of
+// zeros after its own (He 2015, option A). It has no parameters, so that plain and residual nets have equally many.
+type ZeroPad struct{}
+
+func init() {
+	Shortcuts.Add("zero-pad", "every stride-th pixel, with channels of zeros appended: no parameters (He 2015, option A)", &ZeroPad{})
+}
+
+// Join implements Shortcut.
+func (*ZeroPad) Join(b *Builder, x, f *Layer) *Layer {
+	if x.Shape.Equal(f.Shape) {
+		return b.Add("add", x, f)
+	}
+	stride := strideTo(b, "zero-pad", x, f)
+	if f.Shape.channels() < x.Shape.channels() {
+		b.Fail("unit.shortcut", fmt.Sprintf("zero-pad cannot join %v to %v in %s: it only adds channels", x.Shape, f.Shape, b.scope), "use `projection`")
+	}
+	return b.Add("add", b.Shortcut().Subsample("pad", x, stride, f.Shape.channels()), f)
+}
+
+// strideTo finds the stride that takes the image of x to that of f.
+func strideTo(b *Builder, shortcut string, x, f *Layer) int {
+	for stride := 1; stride <= x.Shape[0]; stride++ {
+		h, w := (x.Shape[0]+stride-1)/stride, (x.Shape[1]+stride-1)/stride
+		if h == f.Shape[0] && w == f.Shape[1] {
+			return stride
+		}
+	}
+	b.Fail("unit.shortcut", fmt.Sprintf("%s cannot join %v to %v in %s: no stride gives that size", shortcut, x.Shape, f.Shape, b.scope),
+		"choose an image side that every pooling divides, or `shortcut: none`")
+	return 0
+}
