@@ -1,24 +1,21 @@
 package data
 
-import "context"
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
 
-// Source serves normalised examples.
-type Source struct {
-	split Split
-	index []int32
-}
-
-// Len is the number of examples.
-func (s *Source) Len() int { return len(s.index) }
+	"exp/internal/stream"
+)
 
 // Order says which batches of a Source are wanted.
 type Order struct {
-	Batch   int       // examples a batch; the last one may be smaller
-	Epoch   int       // with Seed, the key of the shuffle and of the augmentations
+	Batch   int       // examples a batch, at least 1; the last one may be smaller
+	Epoch   int       // with Seed the key of the shuffle and the augmentations: the same pair gives the same batches
 	Seed    int64     //
-	Shuffle bool      // in random order; else as they are stored
+	Shuffle bool      // in random order; otherwise as they are stored
 	Augment []Augment // applied in this order
-	Limit   int       // only so many examples, with the same share of every class; 0 = all
+	Limit   int       // only so many examples, the same ones always, with the same share of every class; 0 = all
 }
 
 // Batch is some examples. It is valid until the following Next or Close.
@@ -28,17 +25,135 @@ type Batch struct {
 	Rows   int
 }
 
+// ahead is how many batches there are: one in use, the others being made or ready.
+const ahead = 3
+
 // Batches is one pass over a Source.
-type Batches struct{}
+type Batches struct {
+	ready chan Batch    // made, in order; closed at the end
+	free  chan Batch    // used, to be made again
+	stop  chan struct{} // closed by Close
+	once  sync.Once
+	last  Batch // what the latest Next gave
+	err   error // set before ready is closed
+}
 
 // Batches starts a pass: batches are made ahead in a goroutine of their own, until the pass is over, closed, or ctx is done.
-func (s *Source) Batches(ctx context.Context, o Order) *Batches { return &Batches{} }
+func (s *Source) Batches(ctx context.Context, o Order) *Batches {
+	b := &Batches{ready: make(chan Batch, ahead), free: make(chan Batch, ahead), stop: make(chan struct{})}
+	h, w, c := s.Shape()
+	for range ahead {
+		b.free <- Batch{X: make([]float32, o.Batch*h*w*c), Labels: make([]int32, o.Batch)}
+	}
+	go b.make(ctx, s, o)
+	return b
+}
 
 // Next returns the next batch, or false at the end of the pass or when it was stopped (see Err).
-func (b *Batches) Next() (Batch, bool) { return Batch{}, false }
+func (b *Batches) Next() (Batch, bool) {
+	if b.last.X != nil {
+		b.free <- b.last
+		b.last = Batch{}
+	}
+	batch, ok := <-b.ready
+	b.last = batch
+	return batch, ok
+}
 
 // Close stops the pass and waits until its goroutine has gone. It may be called twice.
-func (b *Batches) Close() {}
+func (b *Batches) Close() {
+	b.once.Do(func() { close(b.stop) })
+	for range b.ready {
+	}
+	b.last = Batch{}
+}
 
-// Err is why the pass ended early, nil if it did not.
-func (b *Batches) Err() error { return nil }
+// Err is why the pass ended before its end: the error of its context. Ask when Next has returned false.
+func (b *Batches) Err() error { return b.err }
+
+// make fills batches until the examples are used up or nobody wants them any more.
+func (b *Batches) make(ctx context.Context, s *Source, o Order) {
+	defer close(b.ready)
+	order := s.order(o)
+	maker := newMaker(s, o)
+	for len(order) > 0 {
+		var batch Batch
+		select {
+		case <-ctx.Done():
+			b.err = ctx.Err()
+			return
+		case <-b.stop:
+			return
+		case batch = <-b.free:
+		}
+		if b.err = ctx.Err(); b.err != nil {
+			return
+		}
+		n := min(o.Batch, len(order))
+		batch = maker.fill(batch, order[:n])
+		order = order[n:]
+		b.ready <- batch // never blocks: there are no more batches than places
+	}
+}
+
+// order is the examples of a pass, one after another.
+func (s *Source) order(o Order) []int32 {
+	order := all(s.Len())
+	if o.Limit > 0 && o.Limit < len(order) {
+		labels := make([]int32, s.Len())
+		for i := range labels {
+			labels[i] = s.Label(i)
+		}
+		order = balanced(labels, order, stream.New(0, "limit"))[:o.Limit]
+	}
+	if o.Shuffle {
+		stream.New(o.Seed, "shuffle", o.Epoch).Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	}
+	return order
+}
+
+// maker makes examples with memory of its own.
+type maker struct {
+	source  *Source
+	augment []Augment
+	key     uint64     // of the augmentations in this epoch
+	pcg     *rand.PCG  // the stream of one example, set anew for each
+	rand    *rand.Rand // reads pcg
+	a, b    []float32  // an example between two augmentations
+}
+
+func newMaker(s *Source, o Order) *maker {
+	h, w, c := s.Shape()
+	m := &maker{source: s, augment: o.Augment, key: stream.Key(o.Seed, "augment", o.Epoch), pcg: &rand.PCG{}}
+	m.rand = rand.New(m.pcg)
+	m.a, m.b = make([]float32, h*w*c), make([]float32, h*w*c)
+	return m
+}
+
+// fill makes the listed examples.
+func (m *maker) fill(batch Batch, order []int32) Batch {
+	h, w, c := m.source.Shape()
+	size := h * w * c
+	batch = Batch{X: batch.X[:len(order)*size], Labels: batch.Labels[:len(order)], Rows: len(order)}
+	for row, i := range order {
+		batch.Labels[row] = m.source.Label(int(i))
+		m.example(batch.X[row*size:][:size], int(i), h, w, c)
+	}
+	return batch
+}
+
+// example makes one example: normalised, then augmented by one after another, the last of which writes to dst.
+func (m *maker) example(dst []float32, i, h, w, c int) {
+	if len(m.augment) == 0 {
+		m.source.Example(dst, i)
+		return
+	}
+	stream.Reseed(m.pcg, m.key, i)
+	m.source.Example(m.a, i)
+	last := len(m.augment) - 1
+	for _, a := range m.augment[:last] {
+		a.Apply(m.b, m.a, h, w, c, m.rand)
+		m.a, m.b = m.b, m.a
+	}
+	m.augment[last].Apply(dst, m.a, h, w, c, m.rand)
+}

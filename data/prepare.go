@@ -2,7 +2,10 @@ package data
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"slices"
+
+	"exp/internal/stream"
 )
 
 // Prepared is the data of an experiment, ready to be served.
@@ -15,5 +18,77 @@ type Prepared struct {
 // Prepare loads the data set of an experiment, splits off what it is validated on, and normalises.
 // The same config, seed and files give the same examples.
 func Prepare(ctx context.Context, cfg Config, seed int64, env Env) (*Prepared, error) {
-	return nil, errors.New("data: not there yet")
+	if cfg.Dir != "" {
+		env.Dirs = append([]string{cfg.Dir}, env.Dirs...)
+	}
+	set, err := cfg.Dataset.Load(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.Check(set.Info); err != nil {
+		return nil, err
+	}
+	train, val := all(set.Train.N), all(set.Test.N)
+	valSplit := set.Test
+	if n := cfg.Validation.of(set.Train.N); n > 0 {
+		order := balanced(set.Train.Labels, train, stream.New(seed, "split"))
+		val, train = sorted(order[:n]), sorted(order[n:])
+		valSplit = set.Train
+	}
+	if cfg.Limit > 0 {
+		train = sorted(balanced(set.Train.Labels, train, stream.New(seed, "limit"))[:cfg.Limit])
+	}
+	norm := newNormaliser(cfg.Normalize, set.Train, train)
+	valNorm := norm
+	if cfg.Normalize.Test == "own" {
+		valNorm = newNormaliser(cfg.Normalize, valSplit, val)
+	}
+	return &Prepared{
+		Train: &Source{set.Train, train, norm},
+		Val:   &Source{valSplit, val, valNorm},
+		Info:  set.Info,
+		Hash:  set.Hash,
+	}, nil
+}
+
+// all is 0, 1, … n-1.
+func all(n int) []int32 {
+	index := make([]int32, n)
+	for i := range index {
+		index[i] = int32(i)
+	}
+	return index
+}
+
+func sorted(index []int32) []int32 {
+	index = slices.Clone(index)
+	slices.Sort(index)
+	return index
+}
+
+// Source serves normalised examples.
+type Source struct {
+	split Split
+	index []int32 // the examples of the split that are served
+	norm  *normaliser
+}
+
+// Len is the number of examples.
+func (s *Source) Len() int { return len(s.index) }
+
+// Shape is the rows, columns and channels of an example.
+func (s *Source) Shape() (h, w, c int) { return s.split.H, s.split.W, s.split.C }
+
+// Label is the label of an example.
+func (s *Source) Label(i int) int32 { return s.split.Labels[s.index[i]] }
+
+// Example writes example i, normalised, to dst [H,W,C].
+func (s *Source) Example(dst []float32, i int) {
+	size := s.split.H * s.split.W * s.split.C
+	s.norm.apply(dst[:size], s.split.Pixels[int(s.index[i])*size:][:size])
+}
+
+// String is the size, for messages: "50000 examples of 32x32x3".
+func (s *Source) String() string {
+	return fmt.Sprintf("%d examples of %dx%dx%d", s.Len(), s.split.H, s.split.W, s.split.C)
 }

@@ -38,3 +38,9 @@ func mix(x uint64) uint64 {
 	x *= 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// Reseed makes p the stream of the ith of many things under a key, without allocating.
+func Reseed(p *rand.PCG, key uint64, i int) {
+	k := mix(key + uint64(i)*0x9e3779b97f4a7c15)
+	p.Seed(k, mix(k^0x9e3779b97f4a7c15))
+}
