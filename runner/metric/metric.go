@@ -1,0 +1,84 @@
+// Package metric has the names of what a run measures and the sums that become an epoch's values.
+package metric
+
+import "math"
+
+// The metrics of an epoch.
+const (
+	TrainLoss         = "train_loss"          // mean cross-entropy over the epoch's augmented batches, while the weights change
+	TrainAcc          = "train_acc"           // part of those examples that was classified rightly
+	ValLoss           = "val_loss"            // mean cross-entropy on the validation data, in evaluation mode
+	ValAcc            = "val_acc"             // part of the validation data that is classified rightly
+	LR                = "lr"                  // learning rate of the epoch's last step
+	GradNorm          = "grad_norm"           // mean over the epoch's steps of the L2 norm of the whole gradient, without weight decay
+	Seconds           = "seconds"             // wall time of the epoch's training, evaluation not included
+	ExamplesPerSecond = "examples_per_second" // examples / seconds
+	Steps             = "steps"               // weight updates in the epoch
+	Examples          = "examples"            // training examples seen in the epoch
+	CleanTrainLoss    = "clean_train_loss"    // train loss in evaluation mode, without augmentation; only with train.clean_eval
+	CleanTrainErr     = "clean_train_err"     // part of those examples that is classified wrongly: what degradation is about
+)
+
+// Names is every metric in the order in which tables show them.
+var Names = []string{TrainLoss, TrainAcc, ValLoss, ValAcc, LR, GradNorm, Seconds, ExamplesPerSecond, Steps, Examples, CleanTrainLoss, CleanTrainErr}
+
+// Mean is a running mean; the zero value is empty.
+type Mean struct{ sum, weight float64 }
+
+// Add counts value as often as weight says.
+func (m *Mean) Add(value, weight float64) {
+	m.sum += value * weight
+	m.weight += weight
+}
+
+// Value is the mean of what was added, NaN when that is nothing.
+func (m *Mean) Value() float64 { return m.sum / m.weight }
+
+// Score sums up loss and accuracy over batches of any size; the zero value is empty.
+type Score struct {
+	loss     float64
+	correct  int
+	examples int
+}
+
+// Add counts a batch: its mean loss, how many of its rows were classified rightly, and its rows.
+func (s *Score) Add(loss float64, correct, rows int) {
+	s.loss += loss * float64(rows)
+	s.correct += correct
+	s.examples += rows
+}
+
+// Loss is the mean loss over the examples, NaN when there are none.
+func (s *Score) Loss() float64 { return s.loss / float64(s.examples) }
+
+// Acc is the part of the examples that was classified rightly, NaN when there are none.
+func (s *Score) Acc() float64 { return float64(s.correct) / float64(s.examples) }
+
+// Examples is how many rows were counted.
+func (s *Score) Examples() int { return s.examples }
+
+// Norm is the L2 norm of all gradients together: sqrt(sum of g*g), summed in float64 in the order given.
+func Norm(grads ...[]float32) float64 {
+	var sum float64
+	for _, g := range grads {
+		sum += SumSquares(g)
+	}
+	return math.Sqrt(sum)
+}
+
+// SumSquares is the sum of x*x in float64, in four interleaved partial sums: the same bits on every machine.
+func SumSquares(x []float32) float64 {
+	var sum [4]float64
+	for len(x) >= 4 {
+		for i := range sum {
+			v := float64(x[i])
+			sum[i] += float64(v * v)
+		}
+		x = x[4:]
+	}
+	for i, f := range x {
+		v := float64(f)
+		sum[i] += float64(v * v)
+	}
+	return (sum[0] + sum[1]) + (sum[2] + sum[3])
+}

@@ -1,0 +1,53 @@
+package optim
+
+import "math"
+
+func init() {
+	Optimizers.Add("adam", "steps scaled by the gradient's own mean and spread",
+		&Adam{LR: 0.001, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-7, EpsilonMode: "keras"})
+}
+
+// Adam is the optimizer of Kingma and Ba 2015 ("Adam: a method for stochastic optimization"). With step t counted from 1:
+//
+//	g += weight_decay*w
+//	m  = beta1*m + (1-beta1)*g
+//	v  = beta2*v + (1-beta2)*g*g
+//	keras:    w -= lr*sqrt(1-beta2^t)/(1-beta1^t) * m/(sqrt(v) + epsilon)
+//	pytorch:  w -= lr/(1-beta1^t) * m/(sqrt(v/(1-beta2^t)) + epsilon)
+//
+// The two differ in where epsilon stands: outside the bias correction as in Keras (the paper's "efficient" form, end of its
+// section 2), or inside as in PyTorch (the paper's algorithm 1, with epsilon 1e-8).
+type Adam struct {
+	LR          float64 `yaml:"lr" doc:"learning rate" check:"gt=0"`
+	Beta1       float64 `yaml:"beta1" doc:"memory of the gradient's mean" check:"min=0,lt=1"`
+	Beta2       float64 `yaml:"beta2" doc:"memory of the gradient's mean square" check:"min=0,lt=1"`
+	Epsilon     float64 `yaml:"epsilon" doc:"keeps the division from exploding" check:"gt=0"`
+	EpsilonMode string  `yaml:"epsilon_mode" doc:"epsilon outside the bias correction (keras) or inside (pytorch)" check:"oneof=keras|pytorch"`
+	WeightDecay float64 `yaml:"weight_decay" doc:"added to the gradient, times the weight" check:"min=0"`
+	DecayAll    bool    `yaml:"decay_all" doc:"weight decay on batch normalisation and biases too"`
+}
+
+// Rate is the learning rate.
+func (o *Adam) Rate() float64 { return o.LR }
+
+// Slots are the running mean and mean square of the gradient.
+func (o *Adam) Slots() []string { return []string{"m", "v"} }
+
+// Update makes one step.
+func (o *Adam) Update(p Param, lr float64, step int) {
+	c1, c2 := 1-math.Pow(o.Beta1, float64(step)), math.Sqrt(1-math.Pow(o.Beta2, float64(step)))
+	rate, root := float32(lr/c1), float32(1/c2)
+	if o.EpsilonMode == "keras" {
+		rate, root = float32(lr*c2/c1), 1
+	}
+	wd, eps := decay(p, o.WeightDecay, o.DecayAll), float32(o.Epsilon)
+	b1, b2 := float32(o.Beta1), float32(o.Beta2)
+	k1, k2 := float32(1-o.Beta1), float32(1-o.Beta2)
+	m, v := p.Slots[0], p.Slots[1]
+	for i, g := range p.Grad {
+		g += wd * p.W[i]
+		m[i] = b1*m[i] + k1*g
+		v[i] = b2*v[i] + k2*g*g
+		p.W[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i])))*root + eps)
+	}
+}

@@ -1,0 +1,35 @@
+// Package optim holds the optimizers: how a weight moves when its gradient is known. One file each.
+package optim
+
+import "exp/registry"
+
+// Optimizer changes weights by their gradients. It holds parameters only, never state: what it has to remember of a weight
+// is in the weight's slots, so that checkpoints can save it. Every optimizer here works element by element: a weight may be
+// updated in pieces, in any order, by any number of goroutines, with the same bits.
+type Optimizer interface {
+	// Slots names the memory that every weight needs, as many numbers each as the weight has, zero before the first step.
+	Slots() []string
+	// Update moves p.W by one step with learning rate lr. Steps count from 1. It may change p.Grad.
+	Update(p Param, lr float64, step int)
+}
+
+// Rated is an optimizer with a base learning rate, which a schedule's factor is multiplied with. All of them are.
+type Rated interface{ Rate() float64 }
+
+// Param is a weight, or a piece of one, at a step. All slices have the same length.
+type Param struct {
+	W, Grad []float32
+	Slots   [][]float32 // in the order of Optimizer.Slots
+	Decay   bool        // a weight of a convolution or dense layer: weight decay is meant for it. Not so for BN and biases
+}
+
+// Optimizers is what `optimizer:` can name.
+var Optimizers = registry.NewKind[Optimizer]("optimizer", "how weights follow their gradients")
+
+// decay is the weight decay that applies to p.
+func decay(p Param, weightDecay float64, all bool) float32 {
+	if p.Decay || all {
+		return float32(weightDecay)
+	}
+	return 0
+}

@@ -1,0 +1,50 @@
+package optim
+
+func init() {
+	Optimizers.Add("sgd", "stochastic gradient descent with momentum", &SGD{LR: 0.1, Momentum: 0.9})
+}
+
+// SGD is stochastic gradient descent with momentum (Polyak 1964) or Nesterov's momentum (Sutskever et al. 2013, "On the
+// importance of initialization and momentum in deep learning"), in the order in which PyTorch does it:
+//
+//	g += weight_decay*w
+//	m  = momentum*m + g
+//	w -= lr*m                  or, with nesterov, w -= lr*(g + momentum*m)
+//
+// The learning rate is outside the momentum, so a change of it acts on the whole next step.
+type SGD struct {
+	LR          float64 `yaml:"lr" doc:"learning rate" check:"gt=0"`
+	Momentum    float64 `yaml:"momentum" doc:"part of the last step's direction that is kept" check:"min=0,lt=1"`
+	Nesterov    bool    `yaml:"nesterov" doc:"look ahead by one momentum step"`
+	WeightDecay float64 `yaml:"weight_decay" doc:"added to the gradient, times the weight" check:"min=0"`
+	DecayAll    bool    `yaml:"decay_all" doc:"weight decay on batch normalisation and biases too"`
+}
+
+// Rate is the learning rate.
+func (o *SGD) Rate() float64 { return o.LR }
+
+// Slots is the running direction, when there is momentum.
+func (o *SGD) Slots() []string {
+	if o.Momentum == 0 {
+		return nil
+	}
+	return []string{"momentum"}
+}
+
+// Update makes one step.
+func (o *SGD) Update(p Param, lr float64, _ int) {
+	wd, mu, rate := decay(p, o.WeightDecay, o.DecayAll), float32(o.Momentum), float32(lr)
+	for i, g := range p.Grad {
+		g += wd * p.W[i]
+		if mu != 0 {
+			m := mu*p.Slots[0][i] + g
+			p.Slots[0][i] = m
+			if o.Nesterov {
+				g += mu * m
+			} else {
+				g = m
+			}
+		}
+		p.W[i] -= rate * g
+	}
+}
