@@ -1,0 +1,67 @@
+package schedule
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+)
+
+func TestFactorsAreThoseOfPyTorch(t *testing.T) {
+	text, err := os.ReadFile("testdata/factors.json") // made by scripts/pytorch/golden.py
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Name, Type    string
+		Params        json.RawMessage
+		StepsPerEpoch int `json:"steps_per_epoch"`
+		TotalSteps    int `json:"total_steps"`
+		Factors       []float64
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			s, ok := Schedules.New(c.Type)
+			if !ok {
+				t.Fatalf("no schedule %q", c.Type)
+			}
+			if err := json.Unmarshal(c.Params, s); err != nil {
+				t.Fatal(err)
+			}
+			for step, want := range c.Factors {
+				if got := s.At(step, c.StepsPerEpoch, c.TotalSteps); !(math.Abs(got-want) < 1e-9) {
+					t.Errorf("step %d: %v, want %v", step, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryScheduleIsFiniteHoweverShortTheTraining(t *testing.T) {
+	for _, name := range Schedules.Names() {
+		for _, c := range []struct{ perEpoch, total int }{{1, 1}, {1, 2}, {2, 2}, {391, 391}} {
+			s, _ := Schedules.New(name)
+			for step := range c.total {
+				if f := s.At(step, c.perEpoch, c.total); math.IsNaN(f) || f < 0 || f > 1 {
+					t.Errorf("%s: step %d of %d: %v", name, step, c.total, f)
+				}
+			}
+		}
+	}
+}
+
+func TestWarmUpLongerThanTheTraining(t *testing.T) {
+	for _, s := range []Schedule{&Constant{Warmup: 4}, &Cosine{Warmup: 4}, &Step{Points: []float64{0.5}, Factor: 0.1, Warmup: 4}} {
+		last := -1.0
+		for step := range 20 {
+			f := s.At(step, 10, 20)
+			if math.IsNaN(f) || f <= last || f > 0.5 {
+				t.Errorf("%T: step %d: %v after %v; want it to rise to less than half", s, step, f, last)
+			}
+			last = f
+		}
+	}
+}

@@ -1,0 +1,200 @@
+"""Computes what the tests of runner/optim, runner/schedule and runner/checkpoint are held against.
+
+    python scripts/pytorch/golden.py            writes the golden files into the repository
+    python scripts/pytorch/golden.py --check    computes them again and says what differs; also reads the checkpoint
+                                                that the Go tests hold their writer against
+"""
+import argparse
+import hashlib
+import json
+import math
+import pathlib
+import struct
+import sys
+
+import numpy as np
+import safetensors.numpy
+import torch
+from torch.optim import lr_scheduler as torch_schedules
+
+ROOT = pathlib.Path(__file__).resolve().parents[2] / "runner"
+
+
+# Optimizers: six weights, whose gradients are of very different sizes, for 12 steps; the rate falls after the sixth.
+
+STEPS = 12
+SIZES = np.array([1, 1, 1e-2, 1e-5, 1e-7, 0])
+
+
+def gradients():
+    rng = np.random.default_rng(1)
+    return rng.standard_normal(6), rng.standard_normal((STEPS, 6)) * SIZES
+
+
+def rates(lr):
+    return [lr if step < STEPS // 2 else lr / 10 for step in range(STEPS)]
+
+
+def by_torch(make, lr):
+    start, grads = gradients()
+    w = torch.tensor(start, requires_grad=True)
+    optimizer = make([w])
+    out = []
+    for grad, rate in zip(grads, rates(lr)):
+        optimizer.param_groups[0]["lr"] = rate
+        w.grad = torch.tensor(grad)
+        optimizer.step()
+        out.append(w.detach().tolist())
+    return out
+
+
+def by_keras_formula(lr, beta1, beta2, epsilon, weight_decay):
+    """The update of Keras' Adam: epsilon is outside the bias correction."""
+    w, grads = gradients()
+    m, v, out = np.zeros(6), np.zeros(6), []
+    for t, (g, rate) in enumerate(zip(grads, rates(lr)), 1):
+        g = g + weight_decay * w
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g * g
+        w = w - rate * math.sqrt(1 - beta2**t) / (1 - beta1**t) * m / (np.sqrt(v) + epsilon)
+        out.append(w.tolist())
+    return out
+
+
+def optimizers():
+    start, grads = gradients()
+    cases = []
+
+    def add(name, kind, params, decay, weights):
+        cases.append(dict(name=name, type=kind, params=params, decay=decay, lr=rates(params["LR"]),
+                          start=start.tolist(), gradients=grads.tolist(), weights=weights))
+
+    def sgd(name, lr, momentum, nesterov=False, weight_decay=0.0, decay=True, decay_all=False):
+        used = weight_decay if decay or decay_all else 0.0
+        add(name, "sgd", dict(LR=lr, Momentum=momentum, Nesterov=nesterov, WeightDecay=weight_decay, DecayAll=decay_all), decay,
+            by_torch(lambda w: torch.optim.SGD(w, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=used), lr))
+
+    def adam(name, mode, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-7, weight_decay=0.0, decay=True, decay_all=False):
+        used = weight_decay if decay or decay_all else 0.0
+        if mode == "keras":
+            weights = by_keras_formula(lr, beta1, beta2, epsilon, used)
+        else:
+            weights = by_torch(lambda w: torch.optim.Adam(w, lr=lr, betas=(beta1, beta2), eps=epsilon, weight_decay=used), lr)
+        add(name, "adam", dict(LR=lr, Beta1=beta1, Beta2=beta2, Epsilon=epsilon, EpsilonMode=mode,
+                               WeightDecay=weight_decay, DecayAll=decay_all), decay, weights)
+
+    sgd("without momentum", 0.1, 0.0)
+    sgd("with momentum", 0.1, 0.9)
+    sgd("with Nesterov's momentum", 0.05, 0.9, nesterov=True)
+    sgd("with weight decay", 0.1, 0.9, weight_decay=0.01)
+    sgd("with Nesterov and weight decay", 0.1, 0.8, nesterov=True, weight_decay=0.01)
+    sgd("no weight decay on a bias", 0.1, 0.9, weight_decay=0.01, decay=False)
+    sgd("weight decay on a bias when asked", 0.1, 0.9, weight_decay=0.01, decay=False, decay_all=True)
+    adam("as in Keras", "keras")
+    adam("as in Keras with weight decay", "keras", lr=0.01, beta1=0.8, beta2=0.99, weight_decay=0.01)
+    adam("as in PyTorch", "pytorch", epsilon=1e-8)
+    adam("as in PyTorch with a large epsilon", "pytorch", epsilon=1e-3)
+    adam("as in PyTorch with weight decay", "pytorch", lr=0.01, weight_decay=0.01)
+    adam("no weight decay on a bias", "pytorch", lr=0.01, weight_decay=0.01, decay=False)
+    adam("weight decay on a bias when asked", "keras", weight_decay=0.01, decay=False, decay_all=True)
+    return cases
+
+
+# Schedules: 6 epochs of 10 steps; the optimizer's rate is 1, so the rate is the factor.
+
+PER_EPOCH, TOTAL = 10, 60
+
+
+def factors(make):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = make(optimizer)
+    out = []
+    for _ in range(TOTAL):
+        out.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return out
+
+
+def schedules():
+    s = torch_schedules
+    linear = lambda o, start, steps: s.LinearLR(o, start_factor=start, end_factor=1.0, total_iters=steps)
+    cases = [
+        ("constant", "constant", {}, lambda o: s.ConstantLR(o, factor=1.0, total_iters=0)),
+        ("constant, rising for two epochs", "constant", dict(Warmup=2, WarmupFrom=0.1), lambda o: linear(o, 0.1, 20)),
+        ("constant, rising for half an epoch", "constant", dict(Warmup=0.5, WarmupFrom=0.2), lambda o: linear(o, 0.2, 5)),
+        ("constant, low for an epoch", "constant", dict(Warmup=1, WarmupFrom=0.1, WarmupHold=True),
+         lambda o: s.ConstantLR(o, factor=0.1, total_iters=10)),
+        ("step", "step", dict(Points=[0.5, 0.75], Factor=0.1), lambda o: s.MultiStepLR(o, [30, 45], 0.1)),
+        ("step, three points", "step", dict(Points=[0.3, 0.6, 0.8], Factor=0.2), lambda o: s.MultiStepLR(o, [18, 36, 48], 0.2)),
+        ("step, rising for an epoch", "step", dict(Points=[0.5, 0.75], Factor=0.1, Warmup=1, WarmupFrom=0.01),
+         lambda o: s.ChainedScheduler([linear(o, 0.01, 10), s.MultiStepLR(o, [30, 45], 0.1)])),
+        ("cosine", "cosine", {}, lambda o: s.CosineAnnealingLR(o, T_max=60)),
+        ("cosine to a tenth", "cosine", dict(Final=0.1), lambda o: s.CosineAnnealingLR(o, T_max=60, eta_min=0.1)),
+        ("cosine, rising for an epoch", "cosine", dict(Final=0.01, Warmup=1, WarmupFrom=0.05),
+         lambda o: s.SequentialLR(o, [linear(o, 0.05, 10), s.CosineAnnealingLR(o, T_max=50, eta_min=0.01)], [10])),
+    ]
+    for shape, strategy in (("cosine", "cos"), ("linear", "linear")):
+        for peak, start, final in ((0.2, 0.04, 4e-6), (0.3, 0.1, 0.01)):
+            cases.append((f"one-cycle, {shape}, peak at {peak}", "one-cycle", dict(Peak=peak, Start=start, Final=final, Shape=shape),
+                          lambda o, a=strategy, p=peak, b=start, f=final: s.OneCycleLR(
+                              o, max_lr=1.0, total_steps=TOTAL, pct_start=p, anneal_strategy=a,
+                              div_factor=1 / b, final_div_factor=b / f, cycle_momentum=False)))
+    return [dict(name=name, type=kind, params=params, steps_per_epoch=PER_EPOCH, total_steps=TOTAL, factors=factors(make))
+            for name, kind, params, make in cases]
+
+
+# A small checkpoint: as the format's own library writes it, and the same one as it must read ours.
+
+TENSORS = {
+    "stem.conv.weight": np.arange(2 * 3 * 1 * 1, dtype=np.float32).reshape(2, 3, 1, 1) / 4,
+    "stem.conv.bias": np.array([-0.0, 1e-38], np.float32),
+    "scale": np.array(np.float32(1) / 3, np.float32),
+    "nothing": np.zeros((0, 4), np.float32),
+}
+METADATA = {"epoch": "3", "name": "a ä ☃ \"quoted\""}
+
+
+def check_checkpoint(path, checksum):
+    """Reads a checkpoint with the format's own library and compares it with TENSORS and METADATA."""
+    with safetensors.safe_open(path, "np") as f:
+        metadata = f.metadata()
+        if checksum:
+            content = path.read_bytes()
+            header, = struct.unpack("<Q", content[:8])
+            assert metadata.pop("sha256") == hashlib.sha256(content[8 + header:]).hexdigest()
+        assert metadata == METADATA, metadata
+        assert sorted(f.keys()) == sorted(TENSORS), f.keys()
+        for name, want in TENSORS.items():
+            got = f.get_tensor(name)
+            assert got.dtype == want.dtype and got.shape == want.shape and got.tobytes() == want.tobytes(), (name, got)
+
+
+def text(cases):
+    return "[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    checkpoints = ROOT / "checkpoint/testdata"
+    texts = {
+        ROOT / "optim/testdata/sequences.json": text(optimizers()),
+        ROOT / "schedule/testdata/factors.json": text(schedules()),
+    }
+    if not check:
+        for path, content in texts.items():
+            path.write_text(content)
+        (checkpoints / "library.safetensors").write_bytes(safetensors.numpy.save(TENSORS, METADATA))
+        return
+    differ = [path for path, content in texts.items() if path.read_text() != content]
+    for path in differ:
+        print(f"{path} differs", file=sys.stderr)
+    check_checkpoint(checkpoints / "library.safetensors", checksum=False)
+    check_checkpoint(checkpoints / "ours.safetensors", checksum=True)
+    sys.exit(1 if differ else 0)
+
+
+if __name__ == "__main__":
+    main()
