@@ -1,0 +1,69 @@
+package kernels
+
+import "math"
+
+// AdamStep holds the numbers of one step of Adam (Kingma and Ba 2014):
+//
+//	d = g + Decay*w;  m = Beta1*m + (1-Beta1)*d;  v = Beta2*v + (1-Beta2)*d*d;  w -= Rate * m / (sqrt(v) + Eps)
+//
+// Step t of Keras' form, with epsilon outside the bias correction: Rate = lr*sqrt(1-Beta2^t)/(1-Beta1^t), Eps = epsilon;
+// of PyTorch's: the same Rate, Eps = epsilon*sqrt(1-Beta2^t).
+type AdamStep struct {
+	Beta1, Beta2, Rate, Eps, Decay float32
+}
+
+// SGD is one step of stochastic gradient descent in PyTorch's form, on one goroutine:
+//
+//	d = g + decay*w;  m = momentum*m + d;  w -= lr * (nesterov ? d + momentum*m : m)
+//
+// m may be nil when momentum is 0.
+func SGD(w, g, m []float32, lr, momentum, decay float32, nesterov bool) {
+	Reference[float32]{}.SGD(w, g, m, lr, momentum, decay, nesterov)
+}
+
+// Adam is one step of Adam, on one goroutine; see [AdamStep].
+func Adam(w, g, m, v []float32, a AdamStep) {
+	Reference[float32]{}.Adam(w, g, m, v, a)
+}
+
+// SGD is the plain-Go truth of [SGD].
+func (Reference[T]) SGD(w, g, m []T, lr, momentum, decay T, nesterov bool) {
+	checkSGD(w, g, m, momentum)
+	for i := range w {
+		d := g[i] + decay*w[i]
+		step := d
+		if m != nil {
+			m[i] = momentum*m[i] + d
+			step = m[i]
+			if nesterov {
+				step = d + momentum*m[i]
+			}
+		}
+		w[i] -= lr * step
+	}
+}
+
+// Adam is the plain-Go truth of [Adam].
+func (Reference[T]) Adam(w, g, m, v []T, a AdamStep) {
+	checkAdam(w, g, m, v)
+	beta1, beta2, rate, eps, decay := T(a.Beta1), T(a.Beta2), T(a.Rate), T(a.Eps), T(a.Decay)
+	for i := range w {
+		d := g[i] + decay*w[i]
+		m[i] = beta1*m[i] + (1-beta1)*d
+		v[i] = beta2*v[i] + (1-beta2)*d*d
+		w[i] -= rate * m[i] / (T(math.Sqrt(float64(v[i]))) + eps)
+	}
+}
+
+func checkSGD[T Float](w, g, m []T, momentum T) {
+	need("g", g, len(w))
+	if m != nil || momentum != 0 {
+		need("m", m, len(w))
+	}
+}
+
+func checkAdam[T Float](w, g, m, v []T) {
+	need("g", g, len(w))
+	need("m", m, len(w))
+	need("v", v, len(w))
+}
