@@ -1,0 +1,153 @@
+package blocks
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+
+	"exp/internal/kernels"
+	"exp/internal/ops"
+)
+
+// Lowered is a net as nodes of a graph.
+type Lowered struct {
+	Logits *G.Node
+	Params G.Nodes // of the trainable parameters, in the net's order
+}
+
+// Lower adds the operations of a net to a graph. x is a batch of images; values gives the array of each parameter, which the
+// graph reads at each run.
+//
+// Normalisation and ReLU become part of the operation that reads them, an addition part of the convolution before it,
+// wherever that operation can do so.
+func Lower[T kernels.Float](n *Net, g *ops.Graph[T], x *G.Node, values func(*Param) []T) (Lowered, error) {
+	l := &lowering[T]{g: g, net: n, values: values, nodes: map[*Param]*G.Node{}, views: map[*Layer]ops.View{n.Input: {Node: x}},
+		readers: map[*Layer][]*Layer{}}
+	for _, layer := range n.Layers {
+		for _, in := range layer.Inputs {
+			l.readers[in] = append(l.readers[in], layer)
+		}
+	}
+	var out Lowered
+	err := ops.Build(func() {
+		for _, p := range n.Params {
+			if p.Trainable {
+				node := g.Param(p.Name, values(p), p.Shape...)
+				l.nodes[p] = node
+				out.Params = append(out.Params, node)
+			}
+		}
+		out.Logits = l.node(n.Output)
+	})
+	if err != nil {
+		return Lowered{}, fmt.Errorf("build the graph of the net: %w", err)
+	}
+	return out, nil
+}
+
+type lowering[T kernels.Float] struct {
+	g       *ops.Graph[T]
+	net     *Net
+	values  func(*Param) []T
+	nodes   map[*Param]*G.Node
+	views   map[*Layer]ops.View
+	readers map[*Layer][]*Layer
+}
+
+// node is the output of a layer as an array.
+func (l *lowering[T]) node(layer *Layer) *G.Node {
+	v := l.view(layer)
+	n := l.g.Map(layer.Name, v, nil)
+	l.views[layer] = ops.View{Node: n}
+	return n
+}
+
+// view is the output of a layer as its readers see it.
+func (l *lowering[T]) view(layer *Layer) ops.View {
+	v, ok := l.views[layer]
+	if !ok {
+		v = l.lower(layer)
+		l.views[layer] = v
+	}
+	return v
+}
+
+func (l *lowering[T]) lower(layer *Layer) ops.View {
+	array := func(n *G.Node) ops.View { return ops.View{Node: n} }
+	switch op := layer.op.(type) {
+	case convolution:
+		return array(l.conv(layer, op, nil))
+	case normalisation:
+		x := l.node(layer.Inputs[0])
+		norm := l.g.BatchNorm(x, ops.BatchNorm[T]{
+			Name: layer.Name, Momentum: l.net.Norm.Momentum, Epsilon: l.net.Norm.Epsilon,
+			Gamma: l.nodes[op.gamma], Beta: l.nodes[op.beta], Mean: l.values(op.mean), Variance: l.values(op.variance),
+		})
+		return ops.View{Node: x, Norm: norm}
+	case rectifier:
+		v := l.view(layer.Inputs[0])
+		v.ReLU = true
+		if len(l.readers[layer]) > 1 && !l.allReadViews(layer) {
+			return array(l.g.Map(layer.Name, v, nil))
+		}
+		return v
+	case addition:
+		return array(l.add(layer))
+	case pooling:
+		if op.average {
+			return array(l.g.AvgPool(layer.Name, op.Pool, l.view(layer.Inputs[0])))
+		}
+		return array(l.g.MaxPool(layer.Name, op.Pool, l.view(layer.Inputs[0])))
+	case flattening:
+		return array(l.node(layer.Inputs[0]))
+	case subsample:
+		return array(l.g.Subsample(layer.Name, l.view(layer.Inputs[0]), op.stride, layer.Shape.channels()))
+	case dropout:
+		if !l.g.Train() {
+			return l.view(layer.Inputs[0])
+		}
+		return array(l.g.Dropout(layer.Name, l.node(layer.Inputs[0]), op.rate))
+	case dense:
+		return array(l.g.Dense(layer.Name, l.node(layer.Inputs[0]), l.nodes[op.weight], l.nodes[op.bias]))
+	}
+	panic(fmt.Sprintf("blocks: no operation for layer %s", layer.Name))
+}
+
+// conv adds a convolution, with what is added to its result.
+func (l *lowering[T]) conv(layer *Layer, op convolution, residual *G.Node) *G.Node {
+	var bias *G.Node
+	if op.bias != nil {
+		bias = l.nodes[op.bias]
+	}
+	return l.g.Conv(layer.Name, op.Conv, l.view(layer.Inputs[0]), l.nodes[op.weight], bias, residual)
+}
+
+// add makes an addition part of a convolution whose only reader it is, else of a view made plain.
+func (l *lowering[T]) add(layer *Layer) *G.Node {
+	x, f := layer.Inputs[0], layer.Inputs[1]
+	for _, pair := range [][2]*Layer{{x, f}, {f, x}} {
+		other, carrier := pair[0], pair[1]
+		op, ok := carrier.op.(convolution)
+		if _, lowered := l.views[carrier]; ok && !lowered && len(l.readers[carrier]) == 1 {
+			return l.conv(carrier, op, l.node(other))
+		}
+	}
+	residual := l.node(x)
+	return l.g.Map(layer.Name, l.view(f), residual)
+}
+
+// allReadViews says whether every reader of a layer can normalise and rectify while it loads.
+func (l *lowering[T]) allReadViews(layer *Layer) bool {
+	for _, r := range l.readers[layer] {
+		switch op := r.op.(type) {
+		case convolution, subsample:
+		case pooling:
+			if !op.average {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,143 @@
+// Package checktest holds the suites that everything registered is put through.
+package checktest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+
+	"exp/blocks"
+	"exp/internal/kernels"
+	"exp/internal/ops"
+	"exp/internal/stream"
+)
+
+// Twin is a net with its graph over T on the plain-Go kernels or any others: what a test compares with something else.
+type Twin[T kernels.Float] struct {
+	Net     *blocks.Net
+	Graph   *ops.Graph[T]
+	Values  map[string][]T
+	Images  []T
+	Loss    *G.Node
+	Grads   map[string]*G.Node
+	Entropy ops.CrossEntropy[T]
+}
+
+// NewTwin builds the train graph of a net for a batch of random images and labels, with its initial weights from seed 1 and
+// all else (biases, gamma, beta) moved a little off its start, so that no gradient is zero by symmetry.
+func NewTwin[T kernels.Float](net *blocks.Net, k kernels.Backend[T], batch int) (*Twin[T], error) {
+	g := ops.New(k, &ops.Pool[T]{}, batch, true)
+	t := &Twin[T]{Net: net, Graph: g, Values: map[string][]T{}, Grads: map[string]*G.Node{}}
+	for _, p := range net.Params {
+		w := make([]float32, p.Size())
+		p.Init(1, w)
+		r := stream.New(1, "nudge", p.Name)
+		v := make([]T, len(w))
+		for i := range w {
+			v[i] = T(w[i])
+			if p.Trainable && !p.Decay {
+				v[i] += T(0.1 * r.NormFloat64())
+			}
+		}
+		t.Values[p.Name] = v
+	}
+	r := stream.New(1, "images")
+	t.Images = make([]T, batch*net.Input.Shape.Size())
+	for i := range t.Images {
+		t.Images[i] = T(r.NormFloat64())
+	}
+	for i := range g.Labels {
+		g.Labels[i] = int32(r.IntN(net.Classes))
+	}
+	x := g.Input("images", t.Images, append([]int{batch}, net.Input.Shape...)...)
+	low, err := blocks.Lower(net, g, x, func(p *blocks.Param) []T { return t.Values[p.Name] })
+	if err != nil {
+		return nil, err
+	}
+	t.Entropy = g.SoftmaxCrossEntropy(low.Logits)
+	t.Loss = t.Entropy.Loss
+	grads, err := g.Gradients(t.Loss, low.Params)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range low.Params {
+		t.Grads[p.Name()] = grads[i]
+	}
+	if err := g.Compile(append(grads, t.Loss)...); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Step runs the graph and returns the loss.
+func (t *Twin[T]) Step() (float64, error) {
+	err := t.Graph.Run()
+	return float64(t.Graph.Value(t.Loss)[0]), err
+}
+
+// Gradients compares the gradient of every parameter of a net with central differences of the loss in float64:
+// <gradient, v> against (L(w+hv) - L(w-hv))/2h for a random direction v. All but the last rows of the batch count.
+func Gradients(t *testing.T, net *blocks.Net) {
+	t.Helper()
+	const batch, h, tolerance = 4, 1e-7, 1e-6
+	twin, err := NewTwin(net, kernels.Reference[float64]{}, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin.Graph.Rows = batch - 1
+	loss := func() float64 {
+		l, err := twin.Step()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	loss()
+	got := map[string]float64{}
+	directions := map[string][]float64{}
+	norm := 0.0
+	for name, node := range twin.Grads {
+		r := stream.New(2, "direction", name)
+		v := make([]float64, len(twin.Values[name]))
+		for i, d := range twin.Graph.Value(node) {
+			v[i] = r.NormFloat64()
+			got[name] += d * v[i]
+			norm += d * d
+		}
+		directions[name] = v
+	}
+	norm = math.Sqrt(norm)
+	for name, v := range directions {
+		w := twin.Values[name]
+		old := append([]float64(nil), w...)
+		at := func(h float64) float64 {
+			for i := range w {
+				w[i] = old[i] + h*v[i]
+			}
+			return loss()
+		}
+		want := (at(h) - at(-h)) / (2 * h)
+		copy(w, old)
+		if d := math.Abs(got[name] - want); d > tolerance*(norm+math.Abs(want)) {
+			t.Errorf("%s: gradient along a direction is %g, central differences say %g", name, got[name], want)
+		}
+	}
+}
+
+// Model is a small model with the given Unit: a stem, a stage as wide as the stem, a stage that shrinks the image, and a head.
+func Model(unit blocks.Unit, down blocks.Down) blocks.Model {
+	m := blocks.DefaultModel()
+	stem, _ := blocks.Stems.New("conv-bn-relu")
+	stem.(*blocks.ConvBNReLUStem).Filters = 4
+	head, _ := blocks.Heads.New("classifier")
+	m.Stem, m.Head, m.Unit = stem, head, unit
+	m.Stages = []blocks.Stage{{Filters: 4, Units: 2, Pool: "none", Stride: 1}, {Filters: 6, Units: 2, Pool: down.Pool, Stride: down.Stride}}
+	return m
+}
+
+// UnitName names a Unit with its shortcut for a subtest.
+func UnitName(unit, shortcut string, d blocks.Down) string {
+	return fmt.Sprintf("%s %s pool=%s stride=%d", unit, shortcut, d.Pool, d.Stride)
+}

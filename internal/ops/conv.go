@@ -1,0 +1,112 @@
+package ops
+
+import (
+	"fmt"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"exp/internal/kernels"
+)
+
+// Conv adds a convolution of a view, with its bias [O] and the shortcut's residual of the same shape as its result, if they
+// are not nil: y = conv(view, w) + bias + residual. w is [K K C O]; c.N is ignored.
+func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *G.Node) *G.Node {
+	x := v.inputs()
+	inputs := append(x, w)
+	biasAt, residualAt := 0, 0
+	if bias != nil {
+		biasAt = len(inputs)
+		inputs = append(inputs, bias)
+	}
+	if residual != nil {
+		residualAt = len(inputs)
+		inputs = append(inputs, residual)
+	}
+	inSize, outSize := c.H*c.W*c.C, c.OutH()*c.OutW()*c.O
+	o := &op[T]{kind: "conv", name: name, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}}
+	o.run = func(in [][]T, out []T) {
+		c := c
+		c.N = g.Rows
+		y := kernels.Write[T]{Y: out[:g.Rows*outSize], Sums: o.sums}
+		if bias != nil {
+			y.Bias = in[biasAt]
+		}
+		if residual != nil {
+			y.Residual = in[residualAt][:g.Rows*outSize]
+		}
+		g.k.Conv(c, in[len(x)], read(v, in, g.Rows*inSize), y)
+	}
+	o.diff = func(grad *G.Node) G.Nodes {
+		dw, dbias, gz, whole := g.convGrad(name, c, v, w, bias, residual, grad)
+		grads := append(g.viewGrad(name, v, gz), dw)
+		if bias != nil {
+			grads = append(grads, dbias)
+		}
+		if residual != nil {
+			grads = append(grads, whole)
+		}
+		return grads
+	}
+	return g.apply(o.summing(c.O), inputs...)
+}
+
+// convGrad adds the derivative of a convolution: the gradients of its weights and bias, that of its input before
+// normalisation (nil if nothing needs it), and that of its result as an array, for the residual.
+func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residual, grad *G.Node) (dw, dbias, gz, whole *G.Node) {
+	inSize, outSize := c.H*c.W*c.C, c.OutH()*c.OutW()*c.O
+	src, x := g.gradient(grad), v.inputs()
+	at := len(src.inputs)
+
+	// The weights' gradient reads the gradient first. Where a residual needs it as an array, or a third array is summed
+	// into it, it is written down on the way.
+	writes := src.join != nil && (residual != nil || src.join.rest)
+	shape := tensor.Shape{c.K, c.K, c.C, c.O}
+	weights := make([]T, shape.TotalSize())
+	var biases []T
+	if bias != nil {
+		biases = make([]T, c.O)
+	}
+	o := &op[T]{kind: "conv grad weights", name: name, params: fmt.Sprint(c, v.ReLU), shape: shape, fixed: weights}
+	if writes {
+		o.shape, o.fixed = tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}, nil
+	}
+	readSrc := src
+	o.run = func(in [][]T, out []T) {
+		c := c
+		c.N = g.Rows
+		r := readSrc.read(in, g.Rows*outSize)
+		if writes {
+			r.Joined = out[:g.Rows*outSize]
+		}
+		g.k.ConvGradWeights(c, read(v, in[at:], g.Rows*inSize), r, weights, biases)
+	}
+	first := g.apply(o, append(append(G.Nodes{}, src.inputs...), x...)...)
+	dw, whole = first, grad
+	if writes {
+		dw, whole = g.fetch(name+".weight", first, weights, shape...), first
+		src = gradientSource[T]{inputs: G.Nodes{first}}
+	}
+	if bias != nil {
+		dbias = g.fetch(name+".bias", first, biases, c.O)
+	}
+
+	if !g.needs[v.Node] && (v.Norm == nil || !g.needs[v.Norm]) {
+		return dw, dbias, nil, whole
+	}
+	wAt := len(src.inputs)
+	inputs := append(append(G.Nodes{}, src.inputs...), w)
+	inputs = append(inputs, x...)
+	inputs = append(inputs, first) // not read: it has the weights' gradient come first, which frees what that reads
+	d := &op[T]{kind: "conv grad data", name: name, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.H, c.W, c.C}}
+	d.run = func(in [][]T, out []T) {
+		c := c
+		c.N = g.Rows
+		y := kernels.WriteGrad[T]{G: out[:g.Rows*inSize], Sums: d.sums}
+		if !v.plain() {
+			y.Through = read(v, in[wAt+1:], g.Rows*inSize)
+		}
+		g.k.ConvGradData(c, in[wAt], src.read(in, g.Rows*outSize), y)
+	}
+	return dw, dbias, g.apply(d.summing(c.C), inputs...), whole
+}

@@ -1,0 +1,41 @@
+package ops
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// CrossEntropy is the mean over the rows of -log softmax(logits)[label], computed from the logits.
+type CrossEntropy[T any] struct {
+	Loss    *G.Node // [1]
+	PerRow  []T     // of each row, after a run
+	Correct []int32 // 1 where the largest logit is the label's, after a run
+}
+
+// SoftmaxCrossEntropy adds the loss of logits [N classes] against the graph's Labels.
+func (g *Graph[T]) SoftmaxCrossEntropy(logits *G.Node) CrossEntropy[T] {
+	classes := logits.Shape()[1]
+	c := CrossEntropy[T]{PerRow: make([]T, g.batch), Correct: make([]int32, g.batch)}
+	slope := make([]T, g.batch*classes) // (softmax - onehot)/rows
+	o := &op[T]{kind: "cross entropy", name: "loss", shape: tensor.Shape{1}}
+	o.run = func(in [][]T, out []T) {
+		n := g.Rows * classes
+		g.k.SoftmaxCrossEntropy(g.Rows, classes, in[0][:n], g.Labels[:g.Rows], c.PerRow[:g.Rows], slope[:n], c.Correct[:g.Rows])
+		sum := 0.0
+		for _, l := range c.PerRow[:g.Rows] {
+			sum += float64(l)
+		}
+		out[0] = T(sum / float64(g.Rows))
+	}
+	o.diff = func(grad *G.Node) G.Nodes {
+		d := &op[T]{kind: "cross entropy grad", name: "loss", shape: logits.Shape().Clone()}
+		d.run = func(in [][]T, out []T) {
+			for i, s := range slope[:g.Rows*classes] {
+				out[i] = s * in[0][0]
+			}
+		}
+		return G.Nodes{g.apply(d, grad, logits, c.Loss)}
+	}
+	c.Loss = g.apply(o, logits)
+	return c
+}

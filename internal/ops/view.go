@@ -1,0 +1,122 @@
+package ops
+
+import (
+	G "gorgonia.org/gorgonia"
+
+	"exp/internal/kernels"
+)
+
+// View is an activation as its readers see it: v = x, normalised, rectified. Operations apply it while they load, so that
+// no pass over memory is spent on normalisation and ReLU.
+type View struct {
+	Node *G.Node // x [N ...]
+	Norm *G.Node // scale and shift per channel [2 C], from Graph.BatchNorm; nil for none
+	ReLU bool
+}
+
+// inputs are the nodes that an operation needs to read the view.
+func (v View) inputs() G.Nodes {
+	if v.Norm == nil {
+		return G.Nodes{v.Node}
+	}
+	return G.Nodes{v.Node, v.Norm}
+}
+
+// plain says whether the view is its node.
+func (v View) plain() bool { return v.Norm == nil && !v.ReLU }
+
+// read is the view for a kernel; in begins with the view's inputs, of which the first n values of x count.
+func read[T kernels.Float](v View, in [][]T, n int) kernels.Read[T] {
+	r := kernels.Read[T]{X: in[0][:n], ReLU: v.ReLU}
+	if v.Norm != nil {
+		c := len(in[1]) / 2
+		r.Scale, r.Shift = in[1][:c], in[1][c:]
+	}
+	return r
+}
+
+// Map makes a view plain, and adds the residual if there is one: y = view + residual.
+func (g *Graph[T]) Map(name string, v View, residual *G.Node) *G.Node {
+	if v.plain() && residual == nil {
+		return v.Node
+	}
+	shape := v.Node.Shape()
+	c, size := channels(shape), rowSize(shape)
+	o := &op[T]{kind: "map", name: name, shape: shape.Clone()}
+	inputs := v.inputs()
+	at := len(inputs)
+	if residual != nil {
+		inputs = append(inputs, residual)
+	}
+	o.run = func(in [][]T, out []T) {
+		n := g.Rows * size
+		w := kernels.Write[T]{Y: out[:n], Sums: o.sums}
+		if residual != nil {
+			w.Residual = in[at][:n]
+		}
+		g.k.Map(read(v, in, n), c, w)
+	}
+	o.diff = func(grad *G.Node) G.Nodes {
+		grads := g.viewGrad(name, v, g.plainViewGrad(name+".map", v, grad))
+		if residual != nil {
+			grads = append(grads, grad)
+		}
+		return grads
+	}
+	return g.apply(o.summing(c), inputs...)
+}
+
+// viewGrad turns the gradient with respect to the rectified input of a view's normalisation, as kernels give it, into the
+// gradients of the view's inputs.
+func (g *Graph[T]) viewGrad(name string, v View, gz *G.Node) G.Nodes {
+	if gz == nil {
+		return make(G.Nodes, len(v.inputs()))
+	}
+	if v.Norm == nil {
+		return G.Nodes{gz}
+	}
+	return G.Nodes{g.scaled(name, gz, v.Norm), g.normGrad(name, gz, v)}
+}
+
+// plainViewGrad is the gradient of a view made plain, before its normalisation: grad where ReLU let the value pass.
+func (g *Graph[T]) plainViewGrad(name string, v View, grad *G.Node) *G.Node {
+	if !g.needs[v.Node] && (v.Norm == nil || !g.needs[v.Norm]) {
+		return nil
+	}
+	if v.plain() {
+		return grad
+	}
+	shape := v.Node.Shape()
+	c, size := channels(shape), rowSize(shape)
+	src := g.gradient(grad)
+	o := &op[T]{kind: "map grad", name: name, shape: shape.Clone()}
+	at := len(src.inputs)
+	o.run = func(in [][]T, out []T) {
+		n := g.Rows * size
+		g.k.MapGrad(src.read(in, n), c, kernels.WriteGrad[T]{G: out[:n], Through: read(v, in[at:], n), Sums: o.sums})
+	}
+	return g.apply(o.summing(c), append(src.inputs, v.inputs()...)...)
+}
+
+// summing lets a normalisation ask the operation for sums per channel.
+func (o *op[T]) summing(channels int) *op[T] {
+	o.sum = func() []float64 {
+		if o.sums == nil {
+			o.sums = make([]float64, 2*channels)
+		}
+		return o.sums
+	}
+	return o
+}
+
+// channels is the last dimension of a shape [N ... C].
+func channels(shape []int) int { return shape[len(shape)-1] }
+
+// rowSize is the number of values of one example of a shape [N ...].
+func rowSize(shape []int) int {
+	n := 1
+	for _, d := range shape[1:] {
+		n *= d
+	}
+	return n
+}
