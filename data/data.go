@@ -76,6 +76,7 @@ func (e Env) folders() []string {
 type Set struct {
 	Info        Info
 	Train, Test Split
+	From        string // the folder or archive it was read from; "" if it was made
 	Hash        string // SHA-256 of sizes, labels and pixels, in hexadecimal: the same data have the same hash, whatever file they came from
 }
 

@@ -1,0 +1,214 @@
+package data
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// cifar is a data set in the binary format of Krizhevsky's CIFAR: files of records, each of one or more label bytes and
+// the red, green and blue plane of a picture, row by row.
+type cifar struct {
+	title       string
+	archive     remote
+	folder      string   // in the archive
+	train, test []string // files
+	records     int      // in each file
+	side        int      // of a picture
+	labels      int      // label bytes of a record; the last one counts
+	names       string   // the file of class names, one a line; may be absent
+	info        Info
+}
+
+func (f *cifar) recordSize() int { return f.labels + 3*f.side*f.side }
+
+func (f *cifar) files() []string { return append(f.train[:len(f.train):len(f.train)], f.test...) }
+
+// verified is a file beside unpacked ones. It holds the Set.Hash of what the official archive gave.
+const verified = "exp-verified.txt"
+
+// load reads the files from the first folder that has them or their archive, or else downloads the archive, and unpacks
+// it into the cache.
+func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
+	for _, dir := range env.folders() {
+		at, err := lookup([]string{dir}, []string{f.folder}, f.files(), []string{""})
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", f.title, err)
+		}
+		if at != nil {
+			return f.loadFolder(env, at)
+		}
+		if at, _ = lookup([]string{dir}, nil, []string{f.archive.name()}, []string{""}); at != nil {
+			return f.loadArchive(env, at.paths[f.archive.name()], "")
+		}
+	}
+	if err := download(ctx, env, env.Cache, []remote{f.archive}); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, absent(env, f.title, f.archive.name()+", or the folder "+f.folder+" that is in it,", env.folders(), []string{f.archive.url}, err)
+	}
+	path := filepath.Join(env.Cache, f.archive.name())
+	set, err := f.loadArchive(env, path, filepath.Join(env.Cache, f.folder))
+	if err == nil {
+		os.Remove(path)
+	}
+	return set, err
+}
+
+// loadFolder reads unpacked files.
+func (f *cifar) loadFolder(env Env, at *found) (*Set, error) {
+	set := f.empty()
+	for _, name := range f.files() {
+		content, err := os.ReadFile(at.paths[name])
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", f.title, err)
+		}
+		if err := f.parse(set, name, content); err != nil {
+			return nil, fmt.Errorf("read %s: %s: %w", f.title, at.paths[name], err)
+		}
+	}
+	path := filepath.Join(at.folder, f.names)
+	if content, err := os.ReadFile(path); err == nil {
+		if err := f.parse(set, f.names, content); err != nil {
+			return nil, fmt.Errorf("read %s: %s: %w", f.title, path, err)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read %s: %w", f.title, err)
+	}
+	set.From, set.Hash = at.folder, set.hash()
+	if sum, err := os.ReadFile(filepath.Join(at.folder, verified)); err != nil || strings.TrimSpace(string(sum)) != set.Hash {
+		env.warn(fmt.Sprintf("%s: the files in %s are laid out like the official ones, but may hold other pictures; they are used as they are (contents %.12s)", f.title, at.folder, set.Hash))
+	}
+	return set, nil
+}
+
+// loadArchive reads the archive. If it is the official one and unpacked is not "", it leaves the files there.
+func (f *cifar) loadArchive(env Env, path, unpacked string) (*Set, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f.title, err)
+	}
+	defer file.Close()
+	temporary := ""
+	if unpacked != "" {
+		if temporary, err = os.MkdirTemp(filepath.Dir(unpacked), f.folder+".*"); err != nil {
+			return nil, fmt.Errorf("unpack %s: %w", f.title, err)
+		}
+		defer os.RemoveAll(temporary)
+	}
+	want := []entry{{name: f.names, size: slack, atMost: true}}
+	for _, name := range f.files() {
+		want = append(want, entry{name: name, size: int64(f.records * f.recordSize())})
+	}
+	set := f.empty()
+	sum := sha256.New()
+	all := io.TeeReader(bufio.NewReaderSize(file, 1<<20), sum)
+	err = untar(all, f.folder, want, func(name string, content []byte) error {
+		if err := f.parse(set, name, content); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if temporary == "" {
+			return nil
+		}
+		return os.WriteFile(filepath.Join(temporary, name), content, 0o666)
+	})
+	if err == nil {
+		_, err = io.Copy(io.Discard, all) // the checksum is of the whole file
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %s: %w", f.title, path, err)
+	}
+	set.From, set.Hash = path, set.hash()
+	if is := hex.EncodeToString(sum.Sum(nil)); is != f.archive.sum {
+		env.warn(fmt.Sprintf("%s: %s is not the official archive (SHA-256 %s, not %s); it is used as it is", f.title, path, is, f.archive.sum))
+		return set, nil
+	}
+	if temporary == "" {
+		return set, nil
+	}
+	if err := os.WriteFile(filepath.Join(temporary, verified), []byte(set.Hash+"\n"), 0o666); err != nil {
+		return nil, fmt.Errorf("unpack %s: %w", f.title, err)
+	}
+	if err := os.Chmod(temporary, 0o755); err != nil {
+		return nil, fmt.Errorf("unpack %s: %w", f.title, err)
+	}
+	if err := os.Rename(temporary, unpacked); err != nil && !errors.Is(err, fs.ErrExist) { // another process was faster
+		return nil, fmt.Errorf("unpack %s: %w", f.title, err)
+	}
+	return set, nil
+}
+
+// empty makes room for all pictures.
+func (f *cifar) empty() *Set {
+	room := func(files []string) Split {
+		n := len(files) * f.records
+		return Split{n, f.side, f.side, 3, make([]uint8, n*3*f.side*f.side), make([]int32, n)}
+	}
+	return &Set{Info: f.info, Train: room(f.train), Test: room(f.test)}
+}
+
+// parse reads one of the files into its place in the set.
+func (f *cifar) parse(set *Set, name string, content []byte) error {
+	if name == f.names {
+		return f.parseNames(set, content)
+	}
+	for i, n := range f.train {
+		if n == name {
+			return f.parseRecords(content, set.Train, i*f.records)
+		}
+	}
+	for i, n := range f.test {
+		if n == name {
+			return f.parseRecords(content, set.Test, i*f.records)
+		}
+	}
+	return nil
+}
+
+// parseRecords reads the records of one file into a split, from its given example on.
+func (f *cifar) parseRecords(content []byte, into Split, first int) error {
+	size, plane := f.recordSize(), f.side*f.side
+	if len(content) != f.records*size {
+		return fmt.Errorf("it has %d bytes, not %d (%d records of %d): it ends in record %d, counted from 0", len(content), f.records*size, f.records, size, len(content)/size)
+	}
+	for i := range f.records {
+		record := content[i*size:][:size]
+		label := int32(record[f.labels-1])
+		if int(label) >= len(f.info.Classes) {
+			return fmt.Errorf("record %d, counted from 0: the label is %d; there are 0 to %d", i, label, len(f.info.Classes)-1)
+		}
+		into.Labels[first+i] = label
+		pixels := record[f.labels:]
+		red, green, blue := pixels[:plane], pixels[plane:2*plane], pixels[2*plane:3*plane]
+		to := into.Pixels[(first+i)*3*plane:][:3*plane]
+		for p, r := range red {
+			to[3*p], to[3*p+1], to[3*p+2] = r, green[p], blue[p]
+		}
+	}
+	return nil
+}
+
+// parseNames reads the class names, one a line.
+func (f *cifar) parseNames(set *Set, content []byte) error {
+	var names []string
+	for line := range bytes.Lines(content) {
+		if name := strings.TrimSpace(string(line)); name != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) != len(f.info.Classes) {
+		return fmt.Errorf("it names %d classes, not %d", len(names), len(f.info.Classes))
+	}
+	set.Info.Classes = names
+	return nil
+}
