@@ -1,6 +1,10 @@
 package optim
 
-import "math"
+import (
+	"math"
+
+	"exp/internal/kernels"
+)
 
 func init() {
 	Optimizers.Add("adam", "steps scaled by the gradient's own mean and spread",
@@ -33,21 +37,19 @@ func (o *Adam) Rate() float64 { return o.LR }
 // Slots are the running mean and mean square of the gradient.
 func (o *Adam) Slots() []string { return []string{"m", "v"} }
 
+// Validate finds parameters that could have no effect.
+func (o *Adam) Validate() error { return checkDecayAll(o.DecayAll, o.WeightDecay) }
+
 // Update makes one step.
 func (o *Adam) Update(p Param, lr float64, step int) {
-	c1, c2 := 1-math.Pow(o.Beta1, float64(step)), math.Sqrt(1-math.Pow(o.Beta2, float64(step)))
-	rate, root := float32(lr/c1), float32(1/c2)
-	if o.EpsilonMode == "keras" {
-		rate, root = float32(lr*c2/c1), 1
+	a := kernels.AdamStep{
+		Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Eps: float32(o.Epsilon), Decay: decay(p, o.WeightDecay, o.DecayAll),
 	}
-	wd, eps := decay(p, o.WeightDecay, o.DecayAll), float32(o.Epsilon)
-	b1, b2 := float32(o.Beta1), float32(o.Beta2)
-	k1, k2 := float32(1-o.Beta1), float32(1-o.Beta2)
-	m, v := p.Slots[0], p.Slots[1]
-	for i, g := range p.Grad {
-		g += wd * p.W[i]
-		m[i] = b1*m[i] + k1*g
-		v[i] = b2*v[i] + k2*g*g
-		p.W[i] -= rate * m[i] / (float32(math.Sqrt(float64(v[i])))*root + eps)
+	// The correction is for the betas as they are in float32: 1-beta2 is off by 1e-5 of itself there.
+	root := math.Sqrt(1 - math.Pow(float64(a.Beta2), float64(step)))
+	a.Rate = float32(lr * root / (1 - math.Pow(float64(a.Beta1), float64(step))))
+	if o.EpsilonMode == "pytorch" {
+		a.Eps = float32(o.Epsilon * root)
 	}
+	kernels.Adam(p.W, p.Grad, p.Slots[0], p.Slots[1], a)
 }

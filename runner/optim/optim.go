@@ -9,7 +9,7 @@ import "exp/registry"
 type Optimizer interface {
 	// Slots names the memory that every weight needs, as many numbers each as the weight has, zero before the first step.
 	Slots() []string
-	// Update moves p.W by one step with learning rate lr. Steps count from 1. It may change p.Grad.
+	// Update moves p.W by one step with learning rate lr. Steps count from 1.
 	Update(p Param, lr float64, step int)
 }
 
@@ -32,4 +32,12 @@ func decay(p Param, weightDecay float64, all bool) float32 {
 		return float32(weightDecay)
 	}
 	return 0
+}
+
+// checkDecayAll finds a decay_all that could have no effect.
+func checkDecayAll(all bool, weightDecay float64) error {
+	if all && weightDecay == 0 {
+		return registry.Bad("decay_all", "has no effect without weight_decay")
+	}
+	return nil
 }

@@ -106,3 +106,18 @@ func (p Param) piece(from, to int) Param {
 	}
 	return q
 }
+
+func TestParametersWithoutEffect(t *testing.T) {
+	for _, c := range []struct {
+		optimizer interface{ Validate() error }
+		want      string
+	}{
+		{&SGD{Nesterov: true}, "nesterov: has no effect without momentum"},
+		{&SGD{DecayAll: true}, "decay_all: has no effect without weight_decay"},
+		{&Adam{DecayAll: true}, "decay_all: has no effect without weight_decay"},
+	} {
+		if err := c.optimizer.Validate(); err == nil || err.Error() != c.want {
+			t.Errorf("%+v: %v, want %s", c.optimizer, err, c.want)
+		}
+	}
+}

@@ -1,5 +1,10 @@
 package optim
 
+import (
+	"exp/internal/kernels"
+	"exp/registry"
+)
+
 func init() {
 	Optimizers.Add("sgd", "stochastic gradient descent with momentum", &SGD{LR: 0.1, Momentum: 0.9})
 }
@@ -31,20 +36,19 @@ func (o *SGD) Slots() []string {
 	return []string{"momentum"}
 }
 
+// Validate finds parameters that could have no effect.
+func (o *SGD) Validate() error {
+	if o.Nesterov && o.Momentum == 0 {
+		return registry.Bad("nesterov", "has no effect without momentum")
+	}
+	return checkDecayAll(o.DecayAll, o.WeightDecay)
+}
+
 // Update makes one step.
 func (o *SGD) Update(p Param, lr float64, _ int) {
-	wd, mu, rate := decay(p, o.WeightDecay, o.DecayAll), float32(o.Momentum), float32(lr)
-	for i, g := range p.Grad {
-		g += wd * p.W[i]
-		if mu != 0 {
-			m := mu*p.Slots[0][i] + g
-			p.Slots[0][i] = m
-			if o.Nesterov {
-				g += mu * m
-			} else {
-				g = m
-			}
-		}
-		p.W[i] -= rate * g
+	var m []float32
+	if o.Momentum != 0 {
+		m = p.Slots[0]
 	}
+	kernels.SGD(p.W, p.Grad, m, float32(lr), float32(o.Momentum), decay(p, o.WeightDecay, o.DecayAll), o.Nesterov)
 }

@@ -11,16 +11,14 @@ func init() { Schedules.Add("cosine", "half a cosine from the full rate to its e
 //
 // It would reach final at the step after the last one.
 type Cosine struct {
-	Final      float64 `yaml:"final" doc:"factor at the end" check:"min=0"`
-	Warmup     float64 `yaml:"warmup" doc:"epochs in which the rate rises to its value; may be a fraction" check:"min=0"`
-	WarmupFrom float64 `yaml:"warmup_from" doc:"factor at the first step of the warm-up" check:"min=0"`
-	WarmupHold bool    `yaml:"warmup_hold" doc:"stay at warmup_from until the warm-up ends, then jump"`
+	Final float64 `yaml:"final" doc:"factor at the end" check:"min=0"`
+	WarmUp
 }
 
 // At is 1 after the warm-up, and falls from there.
 func (c *Cosine) At(step, stepsPerEpoch, totalSteps int) float64 {
-	w := c.Warmup * float64(stepsPerEpoch)
-	return warm(step, stepsPerEpoch, c.Warmup, c.WarmupFrom, c.WarmupHold, func(s float64) float64 {
+	w := c.steps(stepsPerEpoch)
+	return c.before(step, stepsPerEpoch, func(s float64) float64 {
 		return half(1, c.Final, (s-w)/max(float64(totalSteps)-w, 1))
 	})
 }

@@ -14,16 +14,36 @@ type Schedule interface {
 // Schedules is what `schedule:` can name.
 var Schedules = registry.NewKind[Schedule]("schedule", "how the learning rate changes during training")
 
-// warm puts the warm-up before a schedule: with W = warmup*stepsPerEpoch, step s < W has the factor
-// from + (to-from)*s/W, where `to` is the schedule's factor at W; with hold it is `from` for all of them.
-func warm(step, stepsPerEpoch int, warmup, from float64, hold bool, after func(steps float64) float64) float64 {
-	w := warmup * float64(stepsPerEpoch)
-	s := float64(step)
-	if s >= w {
-		return after(s)
+// WarmUp is how schedules begin. With W = Epochs*stepsPerEpoch, step s < W has the factor From + (f-From)*s/W, where f is the
+// schedule's own factor at W; with Hold it is From for all of them.
+type WarmUp struct {
+	Epochs float64 `yaml:"warmup" doc:"epochs in which the rate rises to its value; may be a fraction" check:"min=0"`
+	From   float64 `yaml:"warmup_from" doc:"factor at the first step of the warm-up" check:"min=0"`
+	Hold   bool    `yaml:"warmup_hold" doc:"stay at warmup_from until the warm-up ends, then jump"`
+}
+
+// Validate finds parameters that could have no effect.
+func (w WarmUp) Validate() error {
+	switch {
+	case w.From != 0 && w.Epochs == 0:
+		return registry.Bad("warmup_from", "has no effect without warmup")
+	case w.Hold && w.Epochs == 0:
+		return registry.Bad("warmup_hold", "has no effect without warmup")
 	}
-	if hold {
-		return from
+	return nil
+}
+
+// steps is how many steps the warm-up has.
+func (w WarmUp) steps(stepsPerEpoch int) float64 { return w.Epochs * float64(stepsPerEpoch) }
+
+// before is the factor at a step; own gives the schedule's after the warm-up.
+func (w WarmUp) before(step, stepsPerEpoch int, own func(step float64) float64) float64 {
+	end, s := w.steps(stepsPerEpoch), float64(step)
+	switch {
+	case s >= end:
+		return own(s)
+	case w.Hold:
+		return w.From
 	}
-	return from + (after(w)-from)*s/w
+	return w.From + (own(end)-w.From)*s/end
 }

@@ -54,7 +54,7 @@ func TestEveryScheduleIsFiniteHoweverShortTheTraining(t *testing.T) {
 }
 
 func TestWarmUpLongerThanTheTraining(t *testing.T) {
-	for _, s := range []Schedule{&Constant{Warmup: 4}, &Cosine{Warmup: 4}, &Step{Points: []float64{0.5}, Factor: 0.1, Warmup: 4}} {
+	for _, s := range []Schedule{&Constant{WarmUp{Epochs: 4}}, &Cosine{WarmUp: WarmUp{Epochs: 4}}, &Step{Points: []float64{0.5}, Factor: 0.1, WarmUp: WarmUp{Epochs: 4}}} {
 		last := -1.0
 		for step := range 20 {
 			f := s.At(step, 10, 20)
@@ -62,6 +62,33 @@ func TestWarmUpLongerThanTheTraining(t *testing.T) {
 				t.Errorf("%T: step %d: %v after %v; want it to rise to less than half", s, step, f, last)
 			}
 			last = f
+		}
+	}
+}
+
+func TestParametersThatMakeNoSense(t *testing.T) {
+	for _, c := range []struct {
+		schedule interface{ Validate() error }
+		want     string
+	}{
+		{&Constant{WarmUp{From: 0.1}}, "warmup_from: has no effect without warmup"},
+		{&Cosine{WarmUp: WarmUp{Hold: true}}, "warmup_hold: has no effect without warmup"},
+		{&Step{Points: []float64{0.5}, WarmUp: WarmUp{From: 0.1}}, "warmup_from: has no effect without warmup"},
+		{&Step{}, "at: no points; `constant` is the schedule without any"},
+		{&Step{Points: []float64{80, 120}}, "at: 80 is out of place; points are fractions of the training, between 0 and 1, each larger than the one before"},
+		{&Step{Points: []float64{0.75, 0.5}}, "at: 0.5 is out of place; points are fractions of the training, between 0 and 1, each larger than the one before"},
+	} {
+		if err := c.schedule.Validate(); err == nil || err.Error() != c.want {
+			t.Errorf("%+v: %v, want %s", c.schedule, err, c.want)
+		}
+	}
+}
+
+func TestDefaultsAreFine(t *testing.T) {
+	for _, name := range Schedules.Names() {
+		s, _ := Schedules.New(name)
+		if v, ok := s.(interface{ Validate() error }); ok && v.Validate() != nil {
+			t.Errorf("%s: %v", name, v.Validate())
 		}
 	}
 }

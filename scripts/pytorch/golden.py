@@ -121,17 +121,17 @@ def schedules():
     linear = lambda o, start, steps: s.LinearLR(o, start_factor=start, end_factor=1.0, total_iters=steps)
     cases = [
         ("constant", "constant", {}, lambda o: s.ConstantLR(o, factor=1.0, total_iters=0)),
-        ("constant, rising for two epochs", "constant", dict(Warmup=2, WarmupFrom=0.1), lambda o: linear(o, 0.1, 20)),
-        ("constant, rising for half an epoch", "constant", dict(Warmup=0.5, WarmupFrom=0.2), lambda o: linear(o, 0.2, 5)),
-        ("constant, low for an epoch", "constant", dict(Warmup=1, WarmupFrom=0.1, WarmupHold=True),
+        ("constant, rising for two epochs", "constant", dict(Epochs=2, From=0.1), lambda o: linear(o, 0.1, 20)),
+        ("constant, rising for half an epoch", "constant", dict(Epochs=0.5, From=0.2), lambda o: linear(o, 0.2, 5)),
+        ("constant, low for an epoch", "constant", dict(Epochs=1, From=0.1, Hold=True),
          lambda o: s.ConstantLR(o, factor=0.1, total_iters=10)),
         ("step", "step", dict(Points=[0.5, 0.75], Factor=0.1), lambda o: s.MultiStepLR(o, [30, 45], 0.1)),
         ("step, three points", "step", dict(Points=[0.3, 0.6, 0.8], Factor=0.2), lambda o: s.MultiStepLR(o, [18, 36, 48], 0.2)),
-        ("step, rising for an epoch", "step", dict(Points=[0.5, 0.75], Factor=0.1, Warmup=1, WarmupFrom=0.01),
+        ("step, rising for an epoch", "step", dict(Points=[0.5, 0.75], Factor=0.1, Epochs=1, From=0.01),
          lambda o: s.ChainedScheduler([linear(o, 0.01, 10), s.MultiStepLR(o, [30, 45], 0.1)])),
         ("cosine", "cosine", {}, lambda o: s.CosineAnnealingLR(o, T_max=60)),
         ("cosine to a tenth", "cosine", dict(Final=0.1), lambda o: s.CosineAnnealingLR(o, T_max=60, eta_min=0.1)),
-        ("cosine, rising for an epoch", "cosine", dict(Final=0.01, Warmup=1, WarmupFrom=0.05),
+        ("cosine, rising for an epoch", "cosine", dict(Final=0.01, Epochs=1, From=0.05),
          lambda o: s.SequentialLR(o, [linear(o, 0.05, 10), s.CosineAnnealingLR(o, T_max=50, eta_min=0.01)], [10])),
     ]
     for shape, strategy in (("cosine", "cos"), ("linear", "linear")):
