@@ -55,7 +55,7 @@ func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, absent(env, f.title, f.archive.name()+", or the folder "+f.folder+" that is in it,", env.folders(), []string{f.archive.url}, err)
+		return nil, absent(f.title, f.archive.name()+", or the folder "+f.folder+" that is in it,", env.folders(), []string{f.archive.url}, err)
 	}
 	path := filepath.Join(env.Cache, f.archive.name())
 	set, err := f.loadArchive(env, path, filepath.Join(env.Cache, f.folder))

@@ -2,14 +2,13 @@ package data
 
 import (
 	"context"
-	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"syscall"
@@ -27,18 +26,10 @@ const (
 type remote struct {
 	url  string
 	size int64
-	sum  string // in hexadecimal, as its authors published it: SHA-256, or MD5 if it has 32 digits
+	sum  string // SHA-256 in hexadecimal
 }
 
 func (r remote) name() string { return path.Base(r.url) }
-
-// hash is the function that makes r.sum.
-func (r remote) hash() (name string, h hash.Hash) {
-	if len(r.sum) == 2*md5.Size {
-		return "MD5", md5.New()
-	}
-	return "SHA-256", sha256.New()
-}
 
 // fetcher downloads files.
 type fetcher struct {
@@ -126,7 +117,7 @@ func (f fetcher) complete(ctx context.Context, r remote, part *os.File) error {
 			return fmt.Errorf("download %s: %w", r.url, err)
 		}
 	}
-	name, h := r.hash()
+	h := sha256.New()
 	if _, err := part.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read %s: %w", part.Name(), err)
 	}
@@ -135,7 +126,7 @@ func (f fetcher) complete(ctx context.Context, r remote, part *os.File) error {
 	}
 	if sum := hex.EncodeToString(h.Sum(nil)); sum != r.sum {
 		part.Truncate(0)
-		return fmt.Errorf("download %s: %w: %s is %s, not %s; it was thrown away", r.url, errSum, name, sum, r.sum)
+		return fmt.Errorf("download %s: %w: SHA-256 is %s, not %s; it was thrown away", r.url, errSum, sum, r.sum)
 	}
 	return nil
 }
@@ -176,6 +167,9 @@ func (f fetcher) more(ctx context.Context, r remote, part *os.File) (got int64, 
 	}
 	response, err := client.Do(request)
 	if err != nil {
+		if cause := (*url.Error)(nil); errors.As(err, &cause) {
+			err = cause.Err // without the address, which the caller tells
+		}
 		if have > 0 { // it worked before
 			err = passing{err}
 		}

@@ -37,10 +37,20 @@ func lookup(dirs, subs, names, suffixes []string) (*found, error) {
 			case len(names):
 				continue
 			}
-			return nil, fmt.Errorf("%s has some of the files but not %s", at.folder, strings.Join(missing, ", "))
+			return nil, &incomplete{at.folder, missing}
 		}
 	}
 	return nil, nil
+}
+
+// incomplete is the error for a folder that has some of the files.
+type incomplete struct {
+	folder  string
+	missing []string
+}
+
+func (e *incomplete) Error() string {
+	return fmt.Sprintf("%s has some of the files but not %s", e.folder, strings.Join(e.missing, ", "))
 }
 
 func (f *found) find(name string, suffixes []string) string {
@@ -53,8 +63,8 @@ func (f *found) find(name string, suffixes []string) string {
 	return ""
 }
 
-// absent is the error for a data set that is nowhere. Title and files name it; urls say where they come from.
-func absent(env Env, title, files string, looked []string, urls []string, cause error) error {
+// absent is the error for a data set that is nowhere.
+func absent(title, files string, looked, urls []string, cause error) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s was not found and could not be downloaded: %v\n", title, cause)
 	fmt.Fprintf(&b, "  get %s\n  and put %s into ", strings.Join(urls, "\n      "), files)
