@@ -1,0 +1,169 @@
+package runner
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	G "gorgonia.org/gorgonia"
+
+	"exp/blocks"
+	"exp/data"
+	"exp/internal/kernels"
+	"exp/internal/ops"
+	"exp/internal/stream"
+	"exp/runner/metric"
+	"exp/runner/optim"
+)
+
+// Model is a net with its weights, its optimizer's memory and the graphs that train and evaluate it.
+type Model struct {
+	plan    *Plan
+	kernels *kernels.Native
+	buffers *ops.Pool[float32]
+	arrays  map[*blocks.Param][]float32
+	train   pass
+	eval    pass
+	params  []optim.Param // of the trainable parameters, in the net's order
+	grads   []*G.Node
+}
+
+// pass is one graph with its input.
+type pass struct {
+	graph  *ops.Graph[float32]
+	images []float32
+	loss   ops.CrossEntropy[float32]
+}
+
+// NewModel builds the graphs of a plan and draws the initial weights of its seed. Close frees what is outside Go's heap.
+func NewModel(p *Plan, threads int) (*Model, error) {
+	m := &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{}}
+	for _, param := range p.Net.Params {
+		w := kernels.Alloc(param.Size())
+		param.Init(p.Experiment.Seed, w)
+		m.arrays[param] = w
+	}
+	var err error
+	if m.train, err = m.build(true); err == nil {
+		m.eval, err = m.build(false)
+	}
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// Close frees the model's memory and stops its threads.
+func (m *Model) Close() {
+	m.buffers.Close()
+	for _, w := range m.arrays {
+		kernels.Free(w)
+	}
+	for _, p := range m.params {
+		for _, s := range p.Slots {
+			kernels.Free(s)
+		}
+	}
+	m.kernels.Close()
+}
+
+// ISA is the instruction set of the kernels.
+func (m *Model) ISA() string { return m.kernels.ISA() }
+
+func (m *Model) build(train bool) (pass, error) {
+	net, batch := m.plan.Net, m.plan.Experiment.Train.Batch
+	shape := append([]int{batch}, net.Input.Shape...)
+	p := pass{graph: ops.New[float32](m.kernels, m.buffers, batch, train), images: make([]float32, batch*net.Input.Shape.Size())}
+	x := p.graph.Input("images", p.images, shape...)
+	low, err := blocks.Lower(net, p.graph, x, func(p *blocks.Param) []float32 { return m.arrays[p] })
+	if err != nil {
+		return p, err
+	}
+	if err := ops.Build(func() { p.loss = p.graph.SoftmaxCrossEntropy(low.Logits) }); err != nil {
+		return p, err
+	}
+	outputs := G.Nodes{p.loss.Loss}
+	if train {
+		if m.grads, err = p.graph.Gradients(p.loss.Loss, low.Params); err != nil {
+			return p, fmt.Errorf("differentiate the net: %w", err)
+		}
+		outputs = append(outputs, m.grads...)
+		slots := len(m.plan.Experiment.Optimizer.Slots())
+		for _, param := range net.Params {
+			if !param.Trainable {
+				continue
+			}
+			o := optim.Param{W: m.arrays[param], Decay: param.Decay}
+			for range slots {
+				o.Slots = append(o.Slots, kernels.Alloc(param.Size()))
+			}
+			m.params = append(m.params, o)
+		}
+	}
+	return p, p.graph.Compile(outputs...)
+}
+
+// run computes a batch and returns its mean loss and how many of its rows were classified rightly.
+func (p *pass) run(b data.Batch) (loss float64, correct int, err error) {
+	copy(p.images, b.X)
+	copy(p.graph.Labels, b.Labels)
+	p.graph.Rows = b.Rows
+	if err := p.graph.Run(); err != nil {
+		return 0, 0, err
+	}
+	for _, c := range p.loss.Correct[:b.Rows] {
+		correct += int(c)
+	}
+	return float64(p.graph.Value(p.loss.Loss)[0]), correct, nil
+}
+
+// Forward computes the loss and the gradients of a batch in training mode. epoch and step, with the experiment's seed, key
+// the masks of dropout.
+func (m *Model) Forward(b data.Batch, epoch, step int) (loss float64, correct int, err error) {
+	m.train.graph.Seed = stream.Key(m.plan.Experiment.Seed, "dropout", epoch, step)
+	return m.train.run(b)
+}
+
+// Evaluate computes the loss of a batch in evaluation mode.
+func (m *Model) Evaluate(b data.Batch) (loss float64, correct int, err error) { return m.eval.run(b) }
+
+// piece is the number of weights that one goroutine updates at a time.
+const piece = 1 << 16
+
+// Update moves the weights by the gradients of the last Forward, at a learning rate, in the step counted from 1 over the
+// whole training. It returns the L2 norm of the whole gradient.
+func (m *Model) Update(lr float64, step int) float64 {
+	type job struct{ param, lo, hi int }
+	var jobs []job
+	for i := range m.params {
+		m.params[i].Grad = m.train.graph.Value(m.grads[i])
+		for lo := 0; lo < len(m.params[i].W); lo += piece {
+			jobs = append(jobs, job{i, lo, min(lo+piece, len(m.params[i].W))})
+		}
+	}
+	squares := make([]float64, len(jobs))
+	threads := m.kernels.Threads()
+	var wait sync.WaitGroup
+	for t := range threads {
+		wait.Add(1)
+		go func() {
+			defer wait.Done()
+			for i := t; i < len(jobs); i += threads {
+				j := jobs[i]
+				p := m.params[j.param]
+				squares[i] = metric.SumSquares(p.Grad[j.lo:j.hi])
+				part := optim.Param{W: p.W[j.lo:j.hi], Grad: p.Grad[j.lo:j.hi], Decay: p.Decay}
+				for _, s := range p.Slots {
+					part.Slots = append(part.Slots, s[j.lo:j.hi])
+				}
+				m.plan.Experiment.Optimizer.Update(part, lr, step)
+			}
+		}()
+	}
+	wait.Wait()
+	return normOf(squares)
+}
+
+// Profile has f called with the duration of every operation of later steps.
+func (m *Model) Profile(f func(kind, name string, d time.Duration)) { m.train.graph.Profile(f) }

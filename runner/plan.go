@@ -1,0 +1,29 @@
+// Package runner trains: an experiment becomes a plan, the plan two graphs on the same weights, and these run epoch by epoch.
+package runner
+
+import (
+	"fmt"
+
+	"exp/blocks"
+	"exp/configs"
+	"exp/runner/optim"
+)
+
+// Plan is an experiment that can be run: checked, with every size known and nothing allocated.
+type Plan struct {
+	Experiment configs.Experiment
+	Net        *blocks.Net
+}
+
+// NewPlan plans a loaded experiment.
+func NewPlan(l *configs.Loaded) (*Plan, error) {
+	if _, ok := l.Experiment.Optimizer.(optim.Rated); !ok {
+		return nil, fmt.Errorf("plan %s: its optimizer has no learning rate", l.Experiment.Name)
+	}
+	return &Plan{Experiment: l.Experiment, Net: l.Net}, nil
+}
+
+// steps is the number of batches in so many examples.
+func (p *Plan) steps(examples int) int {
+	return (examples + p.Experiment.Train.Batch - 1) / p.Experiment.Train.Batch
+}

@@ -1,0 +1,262 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"exp/data"
+	"exp/runner/checkpoint"
+	"exp/runner/metric"
+	"exp/runner/optim"
+)
+
+// Options are what a run needs besides its plan.
+type Options struct {
+	Threads  int              // at least 1
+	Dir      string           // folder for the weights; "" = write none
+	Env      data.Env         // where data sets are
+	Recorder Recorder         // nil = record nothing
+	Progress Progress         // nil = show nothing
+	Now      func() time.Time // the clock; required
+}
+
+// How a run can end.
+const (
+	Done        = "done"
+	Diverged    = "diverged"    // the loss was NaN or infinite
+	Interrupted = "interrupted" // the context was cancelled
+	Failed      = "failed"
+)
+
+// Result is how a run ended.
+type Result struct {
+	Status     string
+	EpochsDone int
+	Last       Epoch // the last epoch that was recorded
+	Data       *data.Prepared
+	Reason     string // why it diverged, was interrupted or failed; "" when done
+}
+
+// Files of a run's folder.
+const (
+	LastWeights   = "last.safetensors"           // after the last whole epoch
+	BestWeights   = "best.safetensors"           // after the epoch with the highest validation accuracy, the first of equals
+	LastOptimizer = "last.optimizer.safetensors" // the optimizer's memory that belongs to LastWeights
+)
+
+// Run trains a plan to its end, until its loss is not finite, or until ctx is cancelled: then the current step is finished.
+// Divergence and interruption are not errors; see Result.
+func Run(ctx context.Context, p *Plan, o Options) (Result, error) {
+	if o.Recorder == nil {
+		o.Recorder = unrecorded{}
+	}
+	if o.Progress == nil {
+		o.Progress = quiet{}
+	}
+	r := &run{plan: p, Options: o, result: Result{Status: Done}, best: math.Inf(-1)}
+	err := r.whole(ctx)
+	switch {
+	case err == nil:
+	case errors.Is(err, errDiverged):
+		r.result.Status, r.result.Reason, err = Diverged, err.Error(), nil
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		r.result.Status, r.result.Reason, err = Interrupted, err.Error(), nil
+	default:
+		r.result.Status, r.result.Reason = Failed, err.Error()
+	}
+	if r.result.Status != Done {
+		err = errors.Join(err, o.Recorder.Event(context.WithoutCancel(ctx), r.result.Status, r.result.Reason))
+	}
+	return r.result, err
+}
+
+var errDiverged = errors.New("training diverged")
+
+type run struct {
+	Options
+	plan   *Plan
+	model  *Model
+	data   *data.Prepared
+	result Result
+	best   float64
+	step   int     // weight updates so far
+	finite float64 // last finite loss
+}
+
+func (r *run) whole(ctx context.Context) error {
+	e := r.plan.Experiment
+	prepared, err := data.Prepare(ctx, e.Data, e.Seed, r.Env)
+	if err != nil {
+		return fmt.Errorf("prepare the data: %w", err)
+	}
+	r.data, r.result.Data = prepared, prepared
+	if r.model, err = NewModel(r.plan, r.Threads); err != nil {
+		return fmt.Errorf("build the net: %w", err)
+	}
+	defer r.model.Close()
+	if e.Init.From != "" {
+		if err := r.model.loadWeights(e.Init.From); err != nil {
+			return err
+		}
+	}
+	for n := 0; n <= e.Train.Epochs; n++ {
+		if err := r.epoch(ctx, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epoch trains one epoch (none for 0), evaluates, and records both.
+func (r *run) epoch(ctx context.Context, n int) error {
+	now := Epoch{N: n}
+	add := func(name string, v float64) { now.Metrics = append(now.Metrics, Metric{name, v}) }
+	var diverged error
+	if n > 0 {
+		var err error
+		if now.Metrics, err = r.train(ctx, n); err != nil && !errors.Is(err, errDiverged) {
+			return err
+		}
+		diverged = err
+	}
+	if diverged == nil {
+		loss, acc, err := r.evaluate(ctx, n, "validate", r.data.Val, 0)
+		if err != nil {
+			return err
+		}
+		add(metric.ValLoss, loss)
+		add(metric.ValAcc, acc)
+		if clean := r.plan.Experiment.Train.CleanEval; clean != 0 {
+			loss, acc, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean))) // CleanAll is below 0
+			if err != nil {
+				return err
+			}
+			add(metric.CleanTrainLoss, loss)
+			add(metric.CleanTrainErr, 1-acc)
+		}
+		if err := r.save(ctx, n, acc); err != nil {
+			return err
+		}
+	}
+	if err := r.Recorder.Epoch(context.WithoutCancel(ctx), now); err != nil {
+		return fmt.Errorf("record epoch %d: %w", n, err)
+	}
+	r.result.Last = now
+	if diverged == nil {
+		r.result.EpochsDone = n
+	}
+	r.Progress.Epoch(now)
+	return diverged
+}
+
+// train runs the steps of an epoch and returns what was measured on the way.
+func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
+	e := r.plan.Experiment
+	steps := r.plan.steps(r.data.Train.Len())
+	rate := e.Optimizer.(optim.Rated).Rate()
+	batches := r.data.Train.Batches(ctx, data.Order{Batch: e.Train.Batch, Epoch: n, Seed: e.Seed, Shuffle: true, Augment: e.Data.Augment})
+	defer batches.Close()
+	var score metric.Score
+	var norm metric.Mean
+	var lr float64
+	var failure error
+	done := 0
+	start := r.Now()
+	for {
+		b, ok := batches.Next()
+		if !ok {
+			break
+		}
+		loss, correct, err := r.model.Forward(b, n, done)
+		if err != nil {
+			return nil, fmt.Errorf("epoch %d, step %d: %w", n, done+1, err)
+		}
+		score.Add(loss, correct, b.Rows)
+		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+			failure = fmt.Errorf("%w: epoch %d, step %d: the loss is %v (last finite %.4g); a lower learning rate or a warm-up may help", errDiverged, n, done+1, loss, r.finite)
+			break
+		}
+		r.finite = loss
+		lr = rate * e.Schedule.At(r.step, steps, steps*e.Train.Epochs)
+		r.step++
+		done++
+		norm.Add(r.model.Update(lr, r.step), 1)
+		seconds := r.Now().Sub(start).Seconds()
+		r.Progress.Step(Step{Phase: "train", Epoch: n, Epochs: e.Train.Epochs, Step: done, Steps: steps,
+			Loss: score.Loss(), Acc: score.Acc(), LR: lr, ExamplesPerSecond: float64(score.Examples()) / seconds})
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("interrupted in epoch %d after step %d of %d: %w", n, done, steps, ctx.Err())
+		}
+	}
+	if err := batches.Err(); err != nil {
+		return nil, fmt.Errorf("epoch %d, step %d: %w", n, done+1, err)
+	}
+	seconds := r.Now().Sub(start).Seconds()
+	return []Metric{
+		{metric.TrainLoss, score.Loss()}, {metric.TrainAcc, score.Acc()}, {metric.LR, lr}, {metric.GradNorm, norm.Value()},
+		{metric.Seconds, seconds}, {metric.ExamplesPerSecond, float64(score.Examples()) / seconds},
+		{metric.Steps, float64(done)}, {metric.Examples, float64(score.Examples())},
+	}, failure
+}
+
+// evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation.
+func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int) (loss, acc float64, err error) {
+	e := r.plan.Experiment
+	batches := s.Batches(ctx, data.Order{Batch: e.Train.Batch, Limit: limit})
+	defer batches.Close()
+	count := s.Len()
+	if limit > 0 {
+		count = min(limit, count)
+	}
+	var score metric.Score
+	start := r.Now()
+	for done := 1; ; done++ {
+		b, ok := batches.Next()
+		if !ok {
+			break
+		}
+		loss, correct, err := r.model.Evaluate(b)
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+		}
+		score.Add(loss, correct, b.Rows)
+		r.Progress.Step(Step{Phase: phase, Epoch: n, Epochs: e.Train.Epochs, Step: done, Steps: r.plan.steps(count), Loss: score.Loss(), Acc: score.Acc(),
+			ExamplesPerSecond: float64(score.Examples()) / r.Now().Sub(start).Seconds()})
+	}
+	if err := batches.Err(); err != nil {
+		return 0, 0, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+	}
+	return score.Loss(), score.Acc(), nil
+}
+
+// save writes the weights of an epoch, and again as the best if no epoch before had as high a validation accuracy.
+func (r *run) save(ctx context.Context, n int, acc float64) error {
+	if r.Dir == "" || n == 0 {
+		return nil
+	}
+	meta := map[string]string{"experiment": r.plan.Experiment.Name, "epoch": strconv.Itoa(n), "step": strconv.Itoa(r.step)}
+	write := func(name, kind string, ts []checkpoint.Tensor) error {
+		path := filepath.Join(r.Dir, name)
+		if err := checkpoint.Write(path, ts, meta); err != nil {
+			return fmt.Errorf("save the weights of epoch %d: %w", n, err)
+		}
+		return r.Recorder.Artifact(context.WithoutCancel(ctx), kind, path)
+	}
+	weights := r.model.Weights()
+	if err := write(LastOptimizer, "optimizer", r.model.optimizerState()); err != nil {
+		return err
+	}
+	if err := write(LastWeights, "weights", weights); err != nil {
+		return err
+	}
+	if acc > r.best {
+		r.best = acc
+		return write(BestWeights, "weights", weights)
+	}
+	return nil
+}

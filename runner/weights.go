@@ -1,0 +1,137 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"exp/blocks"
+	"exp/runner/checkpoint"
+)
+
+// Weights are the net's parameters and running statistics as other tools know them: convolutions [out in kh kw], dense
+// layers [out in].
+func (m *Model) Weights() []checkpoint.Tensor {
+	var ts []checkpoint.Tensor
+	for _, p := range m.plan.Net.Params {
+		ts = append(ts, export(p.Name, p.Shape, m.arrays[p]))
+	}
+	return ts
+}
+
+// SetWeights replaces the net's parameters and running statistics by those of a file. It lists every name that is missing,
+// too many or of another shape, and then changes nothing.
+func (m *Model) SetWeights(ts []checkpoint.Tensor) error {
+	have := map[string]checkpoint.Tensor{}
+	for _, t := range ts {
+		if !strings.HasSuffix(t.Name, ".num_batches_tracked") { // PyTorch's counter, which nothing here needs
+			have[t.Name] = t
+		}
+	}
+	var faults []error
+	for _, p := range m.plan.Net.Params {
+		t, ok := have[p.Name]
+		delete(have, p.Name)
+		if want := exportShape(p.Shape); !ok {
+			faults = append(faults, fmt.Errorf("%s is missing", p.Name))
+		} else if !blocks.Shape(t.Shape).Equal(want) {
+			faults = append(faults, fmt.Errorf("%s is %v, the net needs %v", p.Name, t.Shape, want))
+		}
+	}
+	for _, t := range ts {
+		if _, ok := have[t.Name]; ok {
+			faults = append(faults, fmt.Errorf("%s is not in the net", t.Name))
+		}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
+	for _, t := range ts {
+		have[t.Name] = t
+	}
+	for _, p := range m.plan.Net.Params {
+		imported(m.arrays[p], p.Shape, have[p.Name].F32)
+	}
+	return nil
+}
+
+// optimizerState are the optimizer's slots, named NAME.SLOT.
+func (m *Model) optimizerState() []checkpoint.Tensor {
+	var ts []checkpoint.Tensor
+	i := 0
+	for _, p := range m.plan.Net.Params {
+		if !p.Trainable {
+			continue
+		}
+		for s, slot := range m.plan.Experiment.Optimizer.Slots() {
+			ts = append(ts, export(p.Name+"."+slot, p.Shape, m.params[i].Slots[s]))
+		}
+		i++
+	}
+	return ts
+}
+
+// exportShape is a parameter's shape in files: a convolution's [kh kw in out] becomes [out in kh kw], a dense layer's
+// [in out] becomes [out in].
+func exportShape(s []int) []int {
+	switch len(s) {
+	case 4:
+		return []int{s[3], s[2], s[0], s[1]}
+	case 2:
+		return []int{s[1], s[0]}
+	}
+	return s
+}
+
+// export copies a parameter to the layout of files.
+func export(name string, shape []int, w []float32) checkpoint.Tensor {
+	t := checkpoint.Tensor{Name: name, Shape: exportShape(shape), F32: make([]float32, len(w))}
+	transpose(shape, func(inside, outside int) { t.F32[outside] = w[inside] })
+	return t
+}
+
+// imported copies a parameter from the layout of files.
+func imported(w []float32, shape []int, from []float32) {
+	transpose(shape, func(inside, outside int) { w[inside] = from[outside] })
+}
+
+// transpose calls f with the place of each value inside and in files: there the output comes first and then the input.
+func transpose(shape []int, f func(inside, outside int)) {
+	size := blocks.Shape(shape).Size()
+	if len(shape) < 2 {
+		for i := range size {
+			f(i, i)
+		}
+		return
+	}
+	in, out := shape[len(shape)-2], shape[len(shape)-1]
+	window := size / (in * out)
+	for k := range window {
+		for c := range in {
+			for o := range out {
+				f((k*in+c)*out+o, (o*in+c)*window+k)
+			}
+		}
+	}
+}
+
+// loadWeights reads `init.from`.
+func (m *Model) loadWeights(path string) error {
+	ts, _, err := checkpoint.Read(path)
+	if err != nil {
+		return fmt.Errorf("read the initial weights: %w", err)
+	}
+	if err := m.SetWeights(ts); err != nil {
+		return fmt.Errorf("the weights in %s do not fit the net:\n%w", path, err)
+	}
+	return nil
+}
+
+func normOf(squares []float64) float64 {
+	var sum float64
+	for _, s := range squares {
+		sum += s
+	}
+	return math.Sqrt(sum)
+}
