@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -175,13 +176,9 @@ func (d decoder) params(n *source.Node, pairs []source.Pair, path, name string, 
 func (d decoder) fields(n *source.Node, pairs []source.Pair, path, what string, v reflect.Value) {
 	before := d.p.Len()
 	fields := fieldsOf(v.Type())
-	written := map[string]bool{}
 	for _, pair := range pairs {
-		written[pair.Key] = true
-	}
-	for _, pair := range pairs {
-		if f := find(fields, pair.Key); f == nil {
-			d.unknown(pair, path, what, fields, written)
+		if find(fields, pair.Key) == nil {
+			d.unknown(pair, pairs, path, what, fields)
 		}
 	}
 	for _, f := range fields {
@@ -205,12 +202,12 @@ func (d decoder) fields(n *source.Node, pairs []source.Pair, path, what string, 
 	}
 }
 
-// unknown reports a key that is no parameter.
-func (d decoder) unknown(pair source.Pair, path, what string, fields []field, written map[string]bool) {
+// unknown reports a key that is no parameter. What the same text sets already is not suggested.
+func (d decoder) unknown(pair source.Pair, pairs []source.Pair, path, what string, fields []field) {
 	var all, unused []string
 	for _, f := range fields {
 		all = append(all, f.name)
-		if !written[f.name] {
+		if !slices.ContainsFunc(pairs, func(o source.Pair) bool { return o.Key == f.name && o.At.File == pair.At.File }) {
 			unused = append(unused, f.name)
 		}
 	}
@@ -272,14 +269,14 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// noun names the struct at a path: "train" for "train", "each of stages" for "model.stages.1".
+// noun names the struct at a path: "train" for "train", "a stage" for "model.stages.1".
 func noun(path string) string {
 	dir, last, _ := cutLast(path)
 	if _, err := strconv.Atoi(last); err != nil {
 		return last
 	}
 	_, list, _ := cutLast(dir)
-	return "each of " + list
+	return article(strings.TrimSuffix(list, "s"))
 }
 
 func cutLast(path string) (dir, last string, found bool) {

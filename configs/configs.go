@@ -1,0 +1,96 @@
+// Package configs reads experiment files: what they inherit and what the command line changes, checked down to the
+// shapes of the net before anything is allocated.
+//
+//   - `extends: base.yaml` takes a file, beside the one that names it, or a shipped experiment; or a list of them. Maps
+//     merge, lists and scalars replace; a name counts as a map with a type where parameters are merged into it
+//     (`schedule: cosine` and then `schedule: {warmup: 5}`). `!replace` before a map drops what was inherited. Two bases of
+//     one list may not set the same key.
+//   - A stage's `unit` map is merged over `model.unit` in the same way. Where it names another type, it inherits only the
+//     parameters that this type has too (a plain net stays plain).
+//   - Overrides come last: files of them, then single ones, `path=value`. Items of lists are named by number, `last`,
+//     `all`, or their `name`.
+//
+// All mistakes are reported at once, each where it was written, as a [source.Problems].
+package configs
+
+import (
+	"fmt"
+	"strconv"
+
+	"exp/blocks"
+	"exp/data"
+	"exp/registry"
+	"exp/runner/optim"
+	"exp/runner/schedule"
+)
+
+// Experiment is what an experiment file says, with every default filled in.
+type Experiment struct {
+	Name      string            `yaml:"name" doc:"what the experiment is called in lists" check:"required"`
+	Seed      int64             `yaml:"seed" doc:"key of every random stream: initial weights, order of the examples, augmentation, dropout"`
+	Data      data.Config       `yaml:"data" doc:"what is learned, and how it is prepared"`
+	Model     blocks.Model      `yaml:"model" doc:"the net: a stem, stages of Units, a head"`
+	Optimizer optim.Optimizer   `yaml:"optimizer" doc:"how weights follow their gradients" check:"required"`
+	Schedule  schedule.Schedule `yaml:"schedule" doc:"how the learning rate changes during training"`
+	Train     Train             `yaml:"train" doc:"the budget"`
+	Init      Init              `yaml:"init" doc:"where the initial weights come from"`
+}
+
+// Train is the `train:` map of an experiment.
+type Train struct {
+	Epochs    int       `yaml:"epochs" doc:"passes over the training examples" check:"required,min=1,max=1000000"`
+	Batch     int       `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
+	CleanEval CleanEval `yaml:"clean_eval" doc:"training examples that are evaluated after each epoch, as they are: none, all, or a number"`
+}
+
+// CleanEval is the number of training examples evaluated after each epoch without augmentation; CleanAll for all of them.
+type CleanEval int
+
+// CleanAll evaluates all training examples.
+const CleanAll CleanEval = -1
+
+// UnmarshalText reads none, all, or a number.
+func (c *CleanEval) UnmarshalText(text []byte) error {
+	switch s := string(text); s {
+	case "none":
+		*c = 0
+	case "all":
+		*c = CleanAll
+	default:
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || strconv.Itoa(n) != s {
+			return fmt.Errorf("%q is not none, all, or a whole number from 1", s)
+		}
+		*c = CleanEval(n)
+	}
+	return nil
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (c CleanEval) MarshalText() ([]byte, error) {
+	switch c {
+	case 0:
+		return []byte("none"), nil
+	case CleanAll:
+		return []byte("all"), nil
+	}
+	return strconv.AppendInt(nil, int64(c), 10), nil
+}
+
+// Init is the `init:` map of an experiment.
+type Init struct {
+	From string `yaml:"from" doc:"a safetensors file with the initial weights; the model's initializer when empty"`
+}
+
+func init() { registry.Default(blocks.DefaultStage()) }
+
+// Default holds the defaults of an experiment; name, data set, net, optimizer and epochs have none.
+func Default() Experiment {
+	return Experiment{
+		Seed:     1,
+		Data:     data.Defaults(),
+		Model:    blocks.DefaultModel(),
+		Schedule: &schedule.Constant{},
+		Train:    Train{Batch: 128},
+	}
+}
