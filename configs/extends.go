@@ -23,6 +23,7 @@ func Shipped() []string {
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -84,6 +85,7 @@ func (l *loader) inherit(f *source.File, chain []string) (tree, base *source.Nod
 		}
 		next := l.base(ref, f.Name, chain)
 		if next == nil {
+			l.incomplete = true
 			continue
 		}
 		if base != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -47,6 +48,8 @@ type loader struct {
 	p     *source.Problems
 	files map[string]*source.Node // by path
 	order int                     // of the next file, for sorting mistakes
+
+	incomplete bool // a base could not be read: what is missing may be there
 }
 
 func newLoader(read func(string) ([]byte, error)) *loader {
@@ -72,13 +75,18 @@ func (l *loader) load(path string, o Options) (*Loaded, error) {
 		base = tree
 	}
 	tree = l.override(tree, o)
-	if l.p.Len() > 0 && tree.Kind != source.Map {
-		return nil, l.p
-	}
 	out := &Loaded{Experiment: Default(), base: Default(), tree: fill(tree, l.p)}
-	registry.Decode(out.tree, "an experiment", &out.Experiment, l.p)
+	var decoding source.Problems
+	registry.Decode(out.tree, "an experiment", &out.Experiment, &decoding)
+	for _, d := range decoding.List() {
+		if !d.Missing || !l.incomplete {
+			l.p.Add(d)
+		}
+	}
 	registry.Decode(fill(base, &source.Problems{}), "an experiment", &out.base, &source.Problems{})
-	out.check(o.Env, l.p)
+	if !l.incomplete {
+		out.check(o.Env, l.p)
+	}
 	if err := l.p.Err(); err != nil {
 		return nil, err
 	}
@@ -92,10 +100,10 @@ const maxUnits = 10_000
 func (l *Loaded) check(env data.Env, p *source.Problems) {
 	wrong := func(part string) bool {
 		return slices.ContainsFunc(p.List(), func(d source.Diagnostic) bool {
-			return d.Path == "" || d.Path == part || strings.HasPrefix(d.Path, part+".")
+			return d.Path == "" || d.Path == part || strings.HasPrefix(d.Path, part+".") || strings.HasPrefix(part, d.Path+".")
 		})
 	}
-	if wrong("data") || l.Data.Dataset == nil {
+	if wrong("data.dataset") || l.Data.Dataset == nil {
 		return
 	}
 	info, err := l.Data.Dataset.Info(env)
@@ -104,7 +112,9 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 		return
 	}
 	l.Info = info
-	l.report(l.Data.Check(info), p)
+	if !wrong("data") {
+		l.report(l.Data.Check(info), p)
+	}
 	if n := int(l.Train.CleanEval); n > info.Train {
 		p.Addf(l.Where("train.clean_eval"), "train.clean_eval", "%d is more than the %d training examples there are", n, info.Train)
 	}
@@ -152,7 +162,7 @@ func (l *loader) noSuch(at source.Span, path, name string, err error, chain []st
 	if errors.Is(err, os.ErrNotExist) {
 		reason = "there is no such file"
 		d.Help = "shipped experiments: " + strings.Join(Shipped(), ", ")
-		if near := registry.Nearest(shippedName(name), Shipped()); near != "" {
+		if near := registry.Nearest(shippedName(filepath.Base(name)), Shipped()); near != "" {
 			reason += fmt.Sprintf("; did you mean %q?", near)
 		}
 	}

@@ -146,15 +146,19 @@ func (d decoder) pick(n *source.Node, path string, v reflect.Value, k *kind) {
 
 // untyped reads the parameters of the default, or says that a type is missing.
 func (d decoder) untyped(n *source.Node, pairs []source.Pair, path string, v reflect.Value, k *kind) {
+	var known []field
 	if !v.IsNil() {
-		d.params(n, pairs, path, k.names[v.Elem().Type()], clone(v.Elem()), v)
-		return
+		known = fieldsOf(indirect(v.Elem().Type()))
 	}
 	for _, pair := range pairs {
-		if suggest(pair.Key, []string{"type"}) != "" {
+		if find(known, pair.Key) == nil && Nearest(pair.Key, []string{"type"}) != "" {
 			d.p.Add(source.Diagnostic{Span: pair.At, Path: join(path, pair.Key), Problem: `unknown key; did you mean "type"?`, Help: k.legal()})
 			return
 		}
+	}
+	if !v.IsNil() {
+		d.params(n, pairs, path, k.names[v.Elem().Type()], clone(v.Elem()), v)
+		return
 	}
 	d.p.Add(source.Diagnostic{Span: n.Span, Path: path, Problem: fmt.Sprintf("has no type: it does not say which %s", k.name), Help: k.legal()})
 }
@@ -176,9 +180,10 @@ func (d decoder) params(n *source.Node, pairs []source.Pair, path, name string, 
 func (d decoder) fields(n *source.Node, pairs []source.Pair, path, what string, v reflect.Value) {
 	before := d.p.Len()
 	fields := fieldsOf(v.Type())
+	meant := map[string]bool{} // parameters that a misspelt key stands for
 	for _, pair := range pairs {
 		if find(fields, pair.Key) == nil {
-			d.unknown(pair, pairs, path, what, fields)
+			meant[d.unknown(pair, n, pairs, path, what, fields)] = true
 		}
 	}
 	for _, f := range fields {
@@ -191,8 +196,9 @@ func (d decoder) fields(n *source.Node, pairs []source.Pair, path, what string, 
 			if d.p.Len() == already {
 				f.check.value(node, at, x, d.p)
 			}
+		case meant[f.name]:
 		case f.check.required && x.IsZero():
-			d.p.Addf(n.Span, at, "is missing: %s", f.doc)
+			d.p.Add(source.Diagnostic{Span: n.Span, Path: at, Problem: "is missing: " + f.doc, Missing: true})
 		case f.typ.Kind() == reflect.Struct && !readsItself(f.typ): // may have required parameters
 			d.fields(n, nil, at, noun(at), x)
 		}
@@ -202,8 +208,9 @@ func (d decoder) fields(n *source.Node, pairs []source.Pair, path, what string, 
 	}
 }
 
-// unknown reports a key that is no parameter. What the same text sets already is not suggested.
-func (d decoder) unknown(pair source.Pair, pairs []source.Pair, path, what string, fields []field) {
+// unknown reports a key that is no parameter, and returns the parameter that was probably meant, "" when there is none.
+// What the same text sets already is not suggested.
+func (d decoder) unknown(pair source.Pair, n *source.Node, pairs []source.Pair, path, what string, fields []field) string {
 	var all, unused []string
 	for _, f := range fields {
 		all = append(all, f.name)
@@ -215,7 +222,11 @@ func (d decoder) unknown(pair source.Pair, pairs []source.Pair, path, what strin
 	if len(all) > 0 {
 		help = what + " takes: " + sortedList(all)
 	}
+	if n.Get("type") != nil && pair.At.File != n.Span.File {
+		help += fmt.Sprintf("\nit is inherited; `!replace` before the map at %v drops what is inherited", n.Span)
+	}
 	d.p.Add(source.Diagnostic{Span: pair.At, Path: join(path, pair.Key), Problem: "unknown key" + suggest(pair.Key, unused), Help: help})
+	return Nearest(pair.Key, unused)
 }
 
 // validate calls the Validate method of a struct, if it has one.

@@ -197,12 +197,12 @@ var boundWords = map[string]string{"min": "at least", "max": "at most", "gt": "m
 func (c check) String() string {
 	var words []string
 	for _, b := range c.bounds {
-		words = append(words, boundWords[b.word]+" "+number(b.limit))
+		words = append(words, boundWords[b.word]+" "+strconv.FormatFloat(b.limit, 'f', -1, 64))
 	}
 	if len(c.oneof) > 0 {
 		words = append(words, "one of "+strings.Join(c.oneof, ", "))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(words, " and ")
 }
 
 // value checks a decoded value that was written at n.

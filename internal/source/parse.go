@@ -52,7 +52,7 @@ func ParseFrom(f *File, offset int, p *Problems) *Node {
 		return nil
 	}
 	root := r.expand(doc.Content[0], 0).node
-	if r.tooLarge {
+	if r.broken {
 		return nil
 	}
 	return root
@@ -103,9 +103,9 @@ type reader struct {
 	file      *File
 	p         *Problems
 	lines     []string
-	line, col int // added to every line, and to every column of the first line
-	nodes     int // so far, aliases expanded
-	tooLarge  bool
+	line, col int  // added to every line, and to every column of the first line
+	nodes     int  // so far, aliases expanded
+	broken    bool // the tree is of no use
 	done      map[*yaml.Node]*expanded
 }
 
@@ -117,7 +117,17 @@ type expanded struct {
 
 var libraryError = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
 
-// syntax reports an error of the library, which knows a line at best.
+// hints say what usually is behind a complaint of the library.
+var hints = map[string]string{
+	"mapping values are not allowed in this context": "the line is indented too far, or text with \": \" in it needs quotes",
+	"did not find expected key":                      "the indentation fits no line above, or a comma or bracket is missing",
+	"did not find expected ',' or '}'":               "a brace is not closed, or a comma is missing",
+	"did not find expected ',' or ']'":               "a bracket is not closed, or a comma is missing",
+	"found unexpected end of stream":                 "a quote is not closed",
+	"did not find expected node content":             "a value is missing, or a bracket is not closed",
+}
+
+// syntax reports an error of the library, which knows a line at best, and often not the right one.
 func (r *reader) syntax(err error) {
 	for i, line := range r.lines {
 		blank := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
@@ -132,23 +142,37 @@ func (r *reader) syntax(err error) {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = n
 		}
-		if anchor, found := strings.CutPrefix(problem, "unknown anchor '"); found { // has no line
-			anchor, _, _ = strings.Cut(anchor, "'")
-			problem = fmt.Sprintf("*%s stands for nothing: there is no &%s before it", anchor, anchor)
-			for i, text := range r.lines {
-				if at := strings.Index(text, "*"+anchor); at >= 0 {
-					r.p.Addf(r.span(i+1, utf8.RuneCountInString(text[:at])+1, len(anchor)+1), "", "%s", problem)
-					return
-				}
-			}
-		} else if strings.HasPrefix(problem, "did not find expected") && line < len(r.lines) {
-			line++ // the library's parser counts from 0, its scanner from 1
+	}
+	if _, rest, found := strings.Cut(problem, "unknown anchor '"); found {
+		anchor, _, _ := strings.Cut(rest, "'")
+		problem = fmt.Sprintf("*%s stands for nothing: there is no &%s before it", anchor, anchor)
+	}
+	line = min(r.firstBad(line), len(r.lines))
+	text := strings.TrimSpace(r.lines[line-1])
+	indent := strings.Index(r.lines[line-1], text)
+	r.p.Add(Diagnostic{Span: r.span(line, indent+1, utf8.RuneCountInString(text)), Problem: "not valid YAML: " + problem, Help: hints[problem]})
+}
+
+// maxRetries is up to how many lines a faulty text is read again, ever shorter, to find the fault.
+const maxRetries = 300
+
+// firstBad returns the line after the longest beginning of the text that is valid, or guess for a long text.
+func (r *reader) firstBad(guess int) int {
+	if len(r.lines) > maxRetries {
+		return guess
+	}
+	for n := len(r.lines) - 1; n > 0; n-- {
+		var doc yaml.Node
+		dec := yaml.NewDecoder(strings.NewReader(strings.Join(r.lines[:n], "\n")))
+		err := decode(dec, &doc)
+		if err == nil {
+			err = decode(dec, &doc)
+		}
+		if errors.Is(err, io.EOF) {
+			return n + 1
 		}
 	}
-	line = min(line, len(r.lines))
-	text := r.lines[line-1]
-	indent := len(text) - len(strings.TrimLeft(text, " "))
-	r.p.Addf(r.span(line, indent+1, utf8.RuneCountInString(strings.TrimSpace(text))), "", "not valid YAML: %s", problem)
+	return 1
 }
 
 // span makes a Span of the library's position, cut to the line.
@@ -250,19 +274,19 @@ func (r *reader) expand(n *yaml.Node, depth int) *expanded {
 	return out
 }
 
-// within counts nodes and their depth. It reports false once the text is larger than any experiment can be.
+// within counts nodes and their depth. It reports false once the text holds more than any experiment can.
 func (r *reader) within(nodes, depth int, at Span) bool {
 	switch {
-	case r.tooLarge:
+	case r.broken:
 	case r.nodes+nodes > maxNodes:
 		r.p.Addf(at, "", "the text holds more than %d values, aliases expanded", maxNodes)
-		r.tooLarge = true
+		r.broken = true
 	case depth > maxDepth:
 		r.p.Addf(at, "", "values are nested more than %d deep", maxDepth)
-		r.tooLarge = true
+		r.broken = true
 	}
 	r.nodes += nodes
-	return !r.tooLarge
+	return !r.broken
 }
 
 func (r *reader) child(n *yaml.Node, depth int, parent *expanded) *Node {
@@ -277,6 +301,7 @@ func (r *reader) alias(n *yaml.Node, depth int) *expanded {
 	target, known := r.done[n.Alias]
 	if !known || target == nil {
 		r.p.Addf(at, "", "*%s stands inside the value that it names", n.Value)
+		r.broken = true
 		return &expanded{&Node{Span: at}, 1, 0}
 	}
 	if !r.within(target.size, depth+target.depth, at) {

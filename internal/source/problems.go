@@ -13,6 +13,7 @@ type Diagnostic struct {
 	Path    string // dotted path of the value: "model.stages.1.filters"; "" for a file as a whole
 	Problem string // lower case, no full stop: `unknown key; did you mean "lr"?`
 	Help    string // what to do or the legal names; "" when the problem says it all
+	Missing bool   // nothing was written where something has to be; Span is what is around it
 }
 
 // Problems collects mistakes, so that all of them can be shown at once. The zero value is ready to use.
