@@ -67,7 +67,7 @@ func (d Down) Factor() int {
 	return d.Stride
 }
 
-// Shortcut joins the input x of a Unit with the output f of its branch.
+// Shortcut joins the input x of a Unit with the output f of its branch. The builder carries the Unit's [Habit].
 type Shortcut interface {
 	Join(b *Builder, x, f *Layer) *Layer
 }

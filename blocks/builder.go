@@ -14,6 +14,20 @@ type Builder struct {
 	scope    string // "stages.0.units.1"
 	path     string // configuration path of the block being built
 	shortcut bool
+	habit    Habit
+}
+
+// Habit is how a Unit treats its convolutions, which its shortcut's follow unless told otherwise.
+type Habit struct {
+	Bias bool // add a learned constant to each output channel
+	Norm bool // batch normalisation after each
+}
+
+// With returns a builder for the shortcut of a Unit with such convolutions.
+func (b *Builder) With(h Habit) *Builder {
+	c := *b
+	c.habit = h
+	return &c
 }
 
 // In returns a builder for a part: its layers and parameters are named scope.name.
