@@ -1,0 +1,29 @@
+// Command exp trains declared nets, records every run and compares them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+func main() { os.Exit(mainCode()) }
+
+// mainCode is the program behind its exit code. With root.go it is the only
+// place that reads the process's surroundings.
+func mainCode() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	host, _ := os.Hostname()
+	a := &app{
+		out: os.Stdout, err: os.Stderr,
+		getenv: os.Getenv, now: time.Now, host: host,
+		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		errTTY: term.IsTerminal(int(os.Stderr.Fd())),
+	}
+	return a.main(ctx, os.Args[1:])
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"exp/internal/term"
+)
+
+// output are the flags that every reading verb has.
+type output struct{ json, csv, md bool }
+
+func (o *output) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON")
+	cmd.Flags().BoolVar(&o.csv, "csv", false, "write CSV")
+	cmd.Flags().BoolVar(&o.md, "md", false, "write Markdown")
+}
+
+func (o *output) format() (term.Format, error) {
+	chosen, n := term.Text, 0
+	for _, f := range []struct {
+		on     bool
+		format term.Format
+	}{{o.json, term.JSON}, {o.csv, term.CSV}, {o.md, term.Markdown}} {
+		if f.on {
+			chosen = f.format
+			n++
+		}
+	}
+	if n > 1 {
+		return 0, usage("--json, --csv and --md exclude each other")
+	}
+	return chosen, nil
+}
+
+// statusStyle colours how a run stands.
+func statusStyle(v any) term.Style {
+	switch v {
+	case "done":
+		return term.Green
+	case "failed", "diverged":
+		return term.Red
+	case "interrupted", "unknown", "pruned":
+		return term.Yellow
+	case "running":
+		return term.Cyan
+	}
+	return ""
+}
