@@ -31,6 +31,12 @@ type Recorder interface {
 	Artifact(ctx context.Context, kind, path string) error
 }
 
+// DataRecorder is a Recorder that is also told which data the run reads, by their hash, as soon as they are read.
+type DataRecorder interface {
+	Recorder
+	Data(ctx context.Context, hash string) error
+}
+
 // Progress is told of every step; it must be quick. Phase is "train", "validate" or "clean".
 type Progress interface {
 	Step(s Step)

@@ -95,6 +95,11 @@ func (r *run) whole(ctx context.Context) error {
 		return fmt.Errorf("prepare the data: %w", err)
 	}
 	r.data, r.result.Data = prepared, prepared
+	if keeper, ok := r.Recorder.(DataRecorder); ok {
+		if err := keeper.Data(ctx, prepared.Hash); err != nil {
+			return fmt.Errorf("record the data: %w", err)
+		}
+	}
 	if r.model, err = NewModel(r.plan, r.Threads); err != nil {
 		return fmt.Errorf("build the net: %w", err)
 	}
