@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Model struct {
 	eval    pass
 	params  []optim.Param // of the trainable parameters, in the net's order
 	grads   []*G.Node
+	updates []update
 }
 
 // pass is one graph with its input.
@@ -131,38 +133,50 @@ func (m *Model) Evaluate(b data.Batch) (loss float64, correct int, err error) { 
 // piece is the number of weights that one goroutine updates at a time.
 const piece = 1 << 16
 
+// update is a piece of a parameter, and what Update leaves of its gradient.
+type update struct {
+	optim.Param
+	squares float64
+}
+
 // Update moves the weights by the gradients of the last Forward, at a learning rate, in the step counted from 1 over the
 // whole training. It returns the L2 norm of the whole gradient.
 func (m *Model) Update(lr float64, step int) float64 {
-	type job struct{ param, lo, hi int }
-	var jobs []job
-	for i := range m.params {
-		m.params[i].Grad = m.train.graph.Value(m.grads[i])
-		for lo := 0; lo < len(m.params[i].W); lo += piece {
-			jobs = append(jobs, job{i, lo, min(lo+piece, len(m.params[i].W))})
-		}
+	if m.updates == nil {
+		m.cut()
 	}
-	squares := make([]float64, len(jobs))
 	threads := m.kernels.Threads()
 	var wait sync.WaitGroup
 	for t := range threads {
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			for i := t; i < len(jobs); i += threads {
-				j := jobs[i]
-				p := m.params[j.param]
-				squares[i] = metric.SumSquares(p.Grad[j.lo:j.hi])
-				part := optim.Param{W: p.W[j.lo:j.hi], Grad: p.Grad[j.lo:j.hi], Decay: p.Decay}
-				for _, s := range p.Slots {
-					part.Slots = append(part.Slots, s[j.lo:j.hi])
-				}
-				m.plan.Experiment.Optimizer.Update(part, lr, step)
+		wait.Go(func() {
+			for i := t; i < len(m.updates); i += threads {
+				u := &m.updates[i]
+				u.squares = metric.SumSquares(u.Grad)
+				m.plan.Experiment.Optimizer.Update(u.Param, lr, step)
 			}
-		}()
+		})
 	}
 	wait.Wait()
-	return normOf(squares)
+	var sum float64
+	for i := range m.updates {
+		sum += m.updates[i].squares
+	}
+	return math.Sqrt(sum)
+}
+
+// cut makes the pieces, once the gradients have their places.
+func (m *Model) cut() {
+	for i, p := range m.params {
+		grad := m.train.graph.Value(m.grads[i])
+		for lo := 0; lo < len(p.W); lo += piece {
+			hi := min(lo+piece, len(p.W))
+			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay}}
+			for _, s := range p.Slots {
+				u.Slots = append(u.Slots, s[lo:hi])
+			}
+			m.updates = append(m.updates, u)
+		}
+	}
 }
 
 // Profile has f called with the duration of every operation of later steps.

@@ -3,7 +3,6 @@ package runner
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"exp/blocks"
@@ -126,12 +125,4 @@ func (m *Model) loadWeights(path string) error {
 		return fmt.Errorf("the weights in %s do not fit the net:\n%w", path, err)
 	}
 	return nil
-}
-
-func normOf(squares []float64) float64 {
-	var sum float64
-	for _, s := range squares {
-		sum += s
-	}
-	return math.Sqrt(sum)
 }

@@ -1,0 +1,197 @@
+package runner
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"exp/blocks"
+	"exp/configs"
+	"exp/data"
+	"exp/internal/checktest"
+	"exp/internal/stream"
+	"exp/runner/optim"
+)
+
+// images is a batch of random images with random labels.
+func images(rows int, shape blocks.Shape, classes int) data.Batch {
+	b := data.Batch{X: make([]float32, rows*shape.Size()), Labels: make([]int32, rows), Rows: rows}
+	r := stream.New(7, "images")
+	for i := range b.X {
+		b.X[i] = float32(r.NormFloat64())
+	}
+	for i := range b.Labels {
+		b.Labels[i] = int32(r.IntN(classes))
+	}
+	return b
+}
+
+func newModel(t testing.TB, p *Plan, threads int) *Model {
+	t.Helper()
+	m, err := NewModel(p, threads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+// step makes a whole train step and returns its loss.
+func step(t testing.TB, m *Model, b data.Batch, lr float64, n int) (loss float64, correct int) {
+	t.Helper()
+	loss, correct, err := m.Forward(b, 1, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Update(lr, n)
+	return loss, correct
+}
+
+func TestThreadsDoNotChangeABit(t *testing.T) {
+	for _, name := range []string{"resnet-cifar", "plain-cifar", "he2015"} {
+		p := load(t, name, "model.units=1", "train.batch=20")
+		var want map[string][]float32
+		for threads := 1; threads <= 3; threads++ {
+			m := newModel(t, p, threads)
+			for n := 1; n <= 3; n++ {
+				step(t, m, images(20-n, p.Net.Input.Shape, 10), 0.01, n)
+			}
+			got := map[string][]float32{}
+			for _, w := range m.Weights() {
+				got[w.Name] = w.F32
+			}
+			if want == nil {
+				want = got
+			}
+			for n, w := range got {
+				for i, v := range w {
+					if math.Float32bits(v) != math.Float32bits(want[n][i]) {
+						t.Fatalf("%s: %s[%d] is %v with %d threads and %v with one", name, n, i, v, threads, want[n][i])
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAPlainNetStartsFromTheWeightsOfItsResidualTwin(t *testing.T) {
+	residual, plain := newModel(t, load(t, "resnet-cifar"), 1), newModel(t, load(t, "plain-cifar"), 1)
+	have := map[string][]float32{}
+	for _, w := range residual.Weights() {
+		have[w.Name] = w.F32
+	}
+	ws := plain.Weights()
+	for _, w := range ws {
+		if !reflect.DeepEqual(have[w.Name], w.F32) {
+			t.Errorf("%s differs", w.Name)
+		}
+		delete(have, w.Name)
+	}
+	for name := range have {
+		if !strings.Contains(name, ".shortcut.") {
+			t.Errorf("the plain net lacks %s", name)
+		}
+	}
+}
+
+func TestASmallerBatchIsComputedAsIfTheGraphWereMadeForIt(t *testing.T) {
+	set := []string{"model.units=1", "model.head.dropout=0"}
+	large := newModel(t, load(t, "resnet-cifar", append(set, "train.batch=12")...), 2)
+	small := newModel(t, load(t, "resnet-cifar", append(set, "train.batch=5")...), 2)
+	b := images(12, large.plan.Net.Input.Shape, 10)
+	step(t, large, b, 0, 1) // leaves values behind the valid rows
+	step(t, small, data.Batch{X: b.X[:len(b.X)*5/12], Labels: b.Labels[:5], Rows: 5}, 0, 1)
+	got, _ := step(t, large, data.Batch{X: b.X[:len(b.X)*5/12], Labels: b.Labels[:5], Rows: 5}, 0, 2)
+	want, _ := step(t, small, data.Batch{X: b.X[:len(b.X)*5/12], Labels: b.Labels[:5], Rows: 5}, 0, 2)
+	if got != want {
+		t.Errorf("loss %v, want %v", got, want)
+	}
+	for i, p := range large.updates {
+		if !reflect.DeepEqual(p.Grad, small.updates[i].Grad) {
+			t.Fatalf("gradient piece %d differs", i)
+		}
+	}
+}
+
+func TestBiasesBeforeANormalisationHaveNoGradient(t *testing.T) {
+	p := load(t, "resnet-cifar", "train.batch=16", "model.head.dropout=0")
+	m := newModel(t, p, 2)
+	step(t, m, images(16, p.Net.Input.Shape, 10), 0, 1)
+	grads := map[string][]float32{}
+	i := 0
+	for _, param := range p.Net.Params {
+		if param.Trainable {
+			grads[param.Name] = m.train.graph.Value(m.grads[i])
+			i++
+		}
+	}
+	largest := func(x []float32) (a float64) {
+		for _, v := range x {
+			a = max(a, math.Abs(float64(v)))
+		}
+		return a
+	}
+	biases := 0
+	for name, g := range grads {
+		if !strings.Contains(name, "conv") || !strings.HasSuffix(name, ".bias") {
+			continue
+		}
+		biases++
+		// A bias's gradient is a sum over all pixels whose terms cancel; each is about as large as those of the next beta.
+		if w := largest(grads[strings.TrimSuffix(name, "bias")+"weight"]); largest(g) > 1e-4*w {
+			t.Errorf("%s has a gradient of %g, its weights' is %g", name, largest(g), w)
+		}
+	}
+	if biases != 28 {
+		t.Errorf("%d convolution biases, want 28", biases)
+	}
+}
+
+func TestEveryUnitLearnsOneBatchByHeart(t *testing.T) {
+	for _, u := range blocks.Units.Names() {
+		for _, s := range blocks.Shortcuts.Names() {
+			if s == "identity" {
+				continue // the same as projection where shapes are equal, an error elsewhere
+			}
+			t.Run(u+" "+s, func(t *testing.T) {
+				unit, _ := blocks.Units.New(u)
+				shortcut, _ := blocks.Shortcuts.New(s)
+				reflect.ValueOf(unit).Elem().FieldByName("Shortcut").Set(reflect.ValueOf(shortcut))
+				e := configs.Default()
+				e.Model = checktest.Model(unit, blocks.Down{Pool: "none", Stride: 2})
+				e.Optimizer, _ = optim.Optimizers.New("adam")
+				e.Train.Batch = 12
+				net, err := blocks.New(e.Model, blocks.Shape{8, 8, 3}, 4)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m := newModel(t, &Plan{e, net}, 2)
+				b := images(12, net.Input.Shape, 4)
+				for n := 1; n <= 200; n++ {
+					if _, correct := step(t, m, b, 0.02, n); correct == 12 {
+						return
+					}
+				}
+				t.Error("not after 200 steps")
+			})
+		}
+	}
+}
+
+func TestAStepAllocatesAlmostNothing(t *testing.T) {
+	p := load(t, "resnet-cifar", "model.units=1", "train.batch=4")
+	m := newModel(t, p, 2)
+	b := images(4, p.Net.Input.Shape, 10)
+	n := 1
+	step(t, m, b, 0.01, n)
+	allocations := testing.AllocsPerRun(5, func() {
+		n++
+		step(t, m, b, 0.01, n)
+	})
+	// What is left is Gorgonia's machine: some small ones an operation.
+	if operations := 200.0; allocations > 10*operations {
+		t.Errorf("%v allocations a step", allocations)
+	}
+	t.Logf("%v allocations a step", allocations)
+}
