@@ -1,8 +1,11 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"exp/internal/stream"
@@ -19,11 +22,17 @@ type Prepared struct {
 // The same config, seed and files give the same examples.
 func Prepare(ctx context.Context, cfg Config, seed int64, env Env) (*Prepared, error) {
 	if cfg.Dir != "" {
+		if _, err := os.Stat(cfg.Dir); err != nil {
+			return nil, fmt.Errorf("look into data.dir: %w", err)
+		}
 		env.Dirs = append([]string{cfg.Dir}, env.Dirs...)
 	}
 	set, err := cfg.Dataset.Load(ctx, env)
 	if err != nil {
 		return nil, err
+	}
+	if cfg.Dir != "" && !within(cfg.Dir, set.From) {
+		env.warn(fmt.Sprintf("data.dir: %s has no files of %s; those of %s are used", cfg.Dir, set.Info.Name, cmp.Or(set.From, "its own making")))
 	}
 	if err := cfg.Check(set.Info); err != nil {
 		return nil, err
@@ -49,6 +58,12 @@ func Prepare(ctx context.Context, cfg Config, seed int64, env Env) (*Prepared, e
 		Info:  set.Info,
 		Hash:  set.Hash,
 	}, nil
+}
+
+// within says whether a path is dir or lies below it.
+func within(dir, path string) bool {
+	inside, err := filepath.Rel(dir, path)
+	return err == nil && path != "" && filepath.IsLocal(inside)
 }
 
 // all is 0, 1, … n-1.

@@ -8,19 +8,19 @@ import (
 )
 
 func init() {
-	Datasets.Add("synthetic", "made-up colour textures of 32x32 in ten classes; needs no files", &Synthetic{Train: 2000, Test: 500, Seed: 1, Noise: 40})
+	Datasets.Add("synthetic", "made-up colour patterns of 32x32 in ten classes; needs no files", &Synthetic{Train: 2000, Test: 500, Seed: 1, Noise: 48})
 }
 
 // Synthetic is made by a fixed procedure from a seed, in whole numbers only, so it is the same on every machine.
 //
-// Each of the ten classes has a random smooth texture. A picture is the texture of its class, moved by up to 8 pixels up
-// or down and to either side, in stronger or weaker colours, under a texture of its own that means nothing, and noise.
-// Where a colour is says little, and the mean colour nothing: a linear classifier does badly; a small convolutional net
-// learns it in a few epochs.
+// Each of the ten classes has a small random pattern. A picture is filled with the pattern of its class, beginning
+// anywhere, in stronger or weaker colours, under a smooth texture of its own that means nothing, and noise. Where a colour
+// is says nothing, and the mean colour neither: a linear classifier does little better than to guess; a small
+// convolutional net learns it in a few epochs.
 type Synthetic struct {
 	Train int `yaml:"train" doc:"training pictures" check:"min=10,max=1000000"`
 	Test  int `yaml:"test" doc:"test pictures" check:"min=10,max=1000000"`
-	Seed  int `yaml:"seed" doc:"another seed makes other textures and pictures"`
+	Seed  int `yaml:"seed" doc:"another seed makes other patterns and pictures"`
 	Noise int `yaml:"noise" doc:"largest change of a pixel by noise, in grey levels" check:"min=0,max=128"`
 }
 
@@ -28,36 +28,33 @@ const (
 	synthClasses  = 10
 	synthSide     = 32
 	synthChannels = 3
-	synthCell     = 4                     // pixels between two random values of a texture
-	synthGrid     = synthSide / synthCell // random values along a side
-	synthMove     = 8                     // pixels at most
-	synthOwn      = 48                    // the texture without a meaning, in grey levels at most
-	synthClass    = 56                    // the texture of the class, in grey levels at most
+	synthPattern  = 8  // side of the pattern of a class
+	synthContrast = 48 // of either texture: grey levels up or down, at most
 )
 
 // texture holds values from -128 to 128, smooth and without seams at the edges.
 type texture [synthSide][synthSide][synthChannels]int32
 
-// fill makes the texture anew: random values on a grid, with linear interpolation between them.
-func (t *texture) fill(r *rand.Rand) {
-	var grid [synthGrid][synthGrid][synthChannels]int32
-	for y := range grid {
-		for x := range grid[y] {
+// fill makes the texture anew: a tile, repeated, of random values that are cell pixels apart, with linear interpolation
+// between them.
+func (t *texture) fill(r *rand.Rand, tile, cell int) {
+	var grid [synthSide][synthSide][synthChannels]int32
+	n := tile / cell
+	for y := range n {
+		for x := range n {
 			for c := range synthChannels {
 				grid[y][x][c] = int32(r.IntN(257) - 128)
 			}
 		}
 	}
 	for y := range t {
-		fy, gy := int32(y%synthCell), y/synthCell
-		above, below := &grid[gy], &grid[(gy+1)%synthGrid]
+		above, below, fy := &grid[y/cell%n], &grid[(y/cell+1)%n], int32(y%cell)
 		for x := range t[y] {
-			fx, gx := int32(x%synthCell), x/synthCell
-			right := (gx + 1) % synthGrid
+			left, right, fx := x/cell%n, (x/cell+1)%n, int32(x%cell)
 			for c := range synthChannels {
-				u := above[gx][c]*(synthCell-fx) + above[right][c]*fx
-				v := below[gx][c]*(synthCell-fx) + below[right][c]*fx
-				t[y][x][c] = (u*(synthCell-fy) + v*fy) / (synthCell * synthCell)
+				u := above[left][c]*(int32(cell)-fx) + above[right][c]*fx
+				v := below[left][c]*(int32(cell)-fx) + below[right][c]*fx
+				t[y][x][c] = (u*(int32(cell)-fy) + v*fy) / int32(cell*cell)
 			}
 		}
 	}
@@ -81,7 +78,7 @@ func (s *Synthetic) Load(ctx context.Context, env Env) (*Set, error) {
 	}
 	var classes [synthClasses]texture
 	for k := range classes {
-		classes[k].fill(stream.New(int64(s.Seed), "synthetic", "class", k))
+		classes[k].fill(stream.New(int64(s.Seed), "synthetic", "class", k), synthPattern, 2)
 	}
 	set := &Set{Info: info, Train: s.split(&classes, "train", s.Train), Test: s.split(&classes, "test", s.Test)}
 	set.Hash = set.hash()
@@ -107,8 +104,8 @@ func (s *Synthetic) split(classes *[synthClasses]texture, part string, n int) Sp
 // picture makes one picture of a class.
 func (s *Synthetic) picture(dst []uint8, class *texture, r *rand.Rand) {
 	var own texture
-	own.fill(r)
-	down, right := synthSide+r.IntN(2*synthMove+1)-synthMove, synthSide+r.IntN(2*synthMove+1)-synthMove
+	own.fill(r, synthSide, 4)
+	down, right := r.IntN(synthPattern), r.IntN(synthPattern)
 	strength := int32(50 + r.IntN(51)) // per cent
 	var light [synthChannels]int32     // grey levels
 	for c := range light {
@@ -118,7 +115,7 @@ func (s *Synthetic) picture(dst []uint8, class *texture, r *rand.Rand) {
 		for x := range synthSide {
 			from := &class[(y+down)%synthSide][(x+right)%synthSide]
 			for c := range synthChannels {
-				v := light[c] + from[c]*strength*synthClass/12800 + own[y][x][c]*synthOwn/128 + int32(r.IntN(2*s.Noise+1)-s.Noise)
+				v := light[c] + from[c]*strength*synthContrast/12800 + own[y][x][c]*synthContrast/128 + int32(r.IntN(2*s.Noise+1)-s.Noise)
 				dst[0] = uint8(min(max(v, 0), 255))
 				dst = dst[1:]
 			}
