@@ -27,7 +27,6 @@ func (e Epoch) Get(name string) (float64, bool) {
 // Recorder keeps what happens in a run. What it was given is safe when it returns.
 type Recorder interface {
 	Epoch(ctx context.Context, e Epoch) error
-	Event(ctx context.Context, kind, text string) error
 	Artifact(ctx context.Context, kind, path string) error
 }
 
@@ -62,5 +61,4 @@ func (quiet) Step(Step)   {}
 type unrecorded struct{}
 
 func (unrecorded) Epoch(context.Context, Epoch) error             { return nil }
-func (unrecorded) Event(context.Context, string, string) error    { return nil }
 func (unrecorded) Artifact(context.Context, string, string) error { return nil }

@@ -69,9 +69,6 @@ func Run(ctx context.Context, p *Plan, o Options) (Result, error) {
 	default:
 		r.result.Status, r.result.Reason = Failed, err.Error()
 	}
-	if r.result.Status != Done {
-		err = errors.Join(err, o.Recorder.Event(context.WithoutCancel(ctx), r.result.Status, r.result.Reason))
-	}
 	return r.result, err
 }
 
