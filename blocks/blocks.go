@@ -14,6 +14,7 @@ import (
 // Shape is the shape of one example: [height width channels], or [features].
 type Shape []int
 
+// String is the sizes with crosses between them: 32x32x3.
 func (s Shape) String() string {
 	words := make([]string, len(s))
 	for i, d := range s {
@@ -134,6 +135,7 @@ type Error struct {
 	Help    string // may be empty
 }
 
+// Error is one line: the path, the problem and what to do.
 func (e *Error) Error() string {
 	if e.Help == "" {
 		return e.Path + ": " + e.Problem
