@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	fetchTries    = 5                // without a byte in between
+	fetchTries    = 5                // without getting further
 	fetchPause    = 2 * time.Second  // between two tries
 	fetchPatience = 60 * time.Second // for the next byte
 	fetchChunk    = 256 << 10        // bytes between two reports of progress
@@ -102,13 +102,14 @@ func (p passing) Unwrap() error { return p.error }
 
 // complete downloads what is missing in part and checks the whole; a part that cannot become right is emptied.
 func (f fetcher) complete(ctx context.Context, r remote, part *os.File) error {
+	most := int64(0)
 	for tries := 1; ; tries++ {
-		got, err := f.more(ctx, r, part)
+		have, err := f.more(ctx, r, part)
 		if err == nil {
 			break
 		}
-		if got > 0 {
-			tries = 1
+		if have > most {
+			most, tries = have, 1
 		}
 		if ctx.Err() != nil || !errors.As(err, &passing{}) || tries >= fetchTries {
 			return fmt.Errorf("download %s: %w", r.url, err)
@@ -131,9 +132,10 @@ func (f fetcher) complete(ctx context.Context, r remote, part *os.File) error {
 	return nil
 }
 
-// more asks once for what is missing at the end of part and appends what comes. The error is nil when nothing is missing.
-func (f fetcher) more(ctx context.Context, r remote, part *os.File) (got int64, err error) {
-	have, err := part.Seek(0, io.SeekEnd)
+// more asks once for what is missing at the end of part, appends what comes, and says how many bytes there are then. The
+// error is nil when nothing is missing.
+func (f fetcher) more(ctx context.Context, r remote, part *os.File) (have int64, err error) {
+	have, err = part.Seek(0, io.SeekEnd)
 	if err != nil {
 		return 0, err
 	}
@@ -141,7 +143,7 @@ func (f fetcher) more(ctx context.Context, r remote, part *os.File) (got int64, 
 		have = 0
 	}
 	if have == r.size {
-		return 0, nil
+		return have, nil
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -205,17 +207,17 @@ func (f fetcher) more(ctx context.Context, r remote, part *os.File) (got int64, 
 	}
 	for {
 		tooSlow.Reset(f.patience)
-		n, err := io.CopyN(part, response.Body, min(fetchChunk, r.size+1-have-got))
-		got += n
-		f.env.progress(r.name(), have+got, r.size)
+		n, err := io.CopyN(part, response.Body, min(fetchChunk, r.size+1-have))
+		have += n
+		f.env.progress(r.name(), have, r.size)
 		switch {
-		case have+got > r.size:
+		case have > r.size:
 			part.Truncate(0)
-			return got, fmt.Errorf("the server sends more than %d bytes", r.size)
-		case have+got == r.size && errors.Is(err, io.EOF):
-			return got, nil
+			return 0, fmt.Errorf("the server sends more than %d bytes", r.size)
+		case have == r.size && errors.Is(err, io.EOF):
+			return have, nil
 		case err != nil:
-			return got, passing{fmt.Errorf("cut off after %d of %d bytes: %w", have+got, r.size, err)}
+			return have, passing{fmt.Errorf("cut off after %d of %d bytes: %w", have, r.size, err)}
 		}
 	}
 }
