@@ -40,6 +40,7 @@ clean_train_err where it was measured, otherwise 1 - train_acc.
 		RunE:    a.run(func(cmd *cobra.Command, _ []string) error { return lsRun(cmd.Context(), a, o) }),
 	}
 	cmd.Flags().IntVarP(&o.Limit, "limit", "n", -1, "number of runs, 0 for all (default 20; all with --json and --csv)")
+	cmd.Flags().Lookup("limit").DefValue = "0" // said in the text above
 	cmd.Flags().StringSliceVar(&o.Statuses, "status", nil, "only runs of this status: "+strings.Join(tracking.Statuses, ", "))
 	o.flags(cmd)
 	return cmd

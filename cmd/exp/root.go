@@ -84,7 +84,7 @@ func newRootCmd(a *app) *cobra.Command {
 		v.BindPFlag(s.key, flags.Lookup(s.key))
 		v.BindEnv(s.key, s.env)
 	}
-	cmd.AddCommand(newLsCmd(a), newQueryCmd(a))
+	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newQueryCmd(a))
 	return cmd
 }
 

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"exp/internal/term"
+	"exp/tracking"
+)
+
+// metricOrder is the order in which metrics are shown; others follow by name.
+var metricOrder = []string{
+	"clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc",
+	"lr", "grad_norm", "seconds", "examples_per_second", "steps", "examples",
+}
+
+func compareMetrics(a, b string) int {
+	place := func(name string) int {
+		if i := slices.Index(metricOrder, name); i >= 0 {
+			return i
+		}
+		return len(metricOrder)
+	}
+	return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b))
+}
+
+// metricText writes a metric's values with the digits that mean something.
+func metricText(name string) func(any) string {
+	switch name {
+	case "clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc":
+		return term.Fixed(4)
+	case "seconds":
+		return term.Fixed(1)
+	case "examples_per_second", "steps", "examples":
+		return func(v any) string {
+			if f, ok := v.(float64); ok && !math.IsNaN(f) && !math.IsInf(f, 0) {
+				return term.Count(int64(math.Round(f)))
+			}
+			return term.Plain(v)
+		}
+	}
+	return term.Plain
+}
+
+// epochsTable has one row an epoch and one column a metric.
+func epochsTable(points []tracking.Point) *term.Table {
+	var names []string
+	for _, p := range points {
+		if !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	slices.SortFunc(names, compareMetrics)
+	t := &term.Table{Columns: []term.Column{{Name: "epoch"}}}
+	for _, name := range names {
+		t.Columns = append(t.Columns, term.Column{Name: name, Text: metricText(name)})
+	}
+	for _, p := range points { // in the order of epochs
+		if n := len(t.Rows); n == 0 || t.Rows[n-1][0] != p.Epoch {
+			row := make([]any, 1+len(names))
+			row[0] = p.Epoch
+			t.Rows = append(t.Rows, row)
+		}
+		t.Rows[len(t.Rows)-1][1+slices.Index(names, p.Name)] = p.Value
+	}
+	return t
+}
+
+// notFinite lists what JSON's null cannot say: which numbers were NaN or infinite.
+func notFinite(points []tracking.Point) *term.Table {
+	t := &term.Table{Columns: []term.Column{{Name: "epoch"}, {Name: "name"}, {Name: "kind"}}}
+	for _, p := range points {
+		if math.IsNaN(p.Value) || math.IsInf(p.Value, 0) {
+			t.Add(p.Epoch, p.Name, term.Plain(p.Value))
+		}
+	}
+	return t
+}
