@@ -137,14 +137,15 @@ func TestEveryAugmentation(t *testing.T) {
 	}
 }
 
-func TestCropRefusesPadsThatDoNotFit(t *testing.T) {
-	info := Info{H: 4, W: 8, C: 1, Train: 100, Test: 10}
+func TestConfigsThatCannotWork(t *testing.T) {
+	info := Info{Name: "made-up", H: 4, W: 8, C: 1, Train: 100, Test: 10}
 	for _, c := range []struct {
 		config Config
 		want   string
 	}{
 		{Config{Augment: []Augment{&Flip{}, &Crop{Pad: 4}}}, "data.augment.1: pad 4 is too much for pictures of 4x8: at most 3"},
 		{Config{Augment: []Augment{&Crop{Pad: 3}}}, ""},
+		{Config{Dir: "x"}, "data.dir: made-up is made, not read from files"},
 		{Config{Limit: 100}, ""},
 		{Config{Limit: 101}, "data.limit: 101 is more than the 100 training examples there are"},
 		{Config{Limit: 91, Validation: Validation{Count: 10}}, "data.limit: 91 is more than the 90 training examples there are"},
@@ -152,6 +153,7 @@ func TestCropRefusesPadsThatDoNotFit(t *testing.T) {
 		{Config{Validation: Validation{Fraction: 0.999}}, "data.validation: 100 of 100 training examples leave nothing to train on"},
 	} {
 		got := ""
+		info.Made = c.config.Dir != ""
 		if err := c.config.Check(info); err != nil {
 			got = err.Error()
 		}

@@ -84,6 +84,9 @@ func (c Config) Check(info Info) error {
 	fault := func(path, format string, args ...any) {
 		faults = append(faults, &Fault{path, fmt.Sprintf(format, args...)})
 	}
+	if c.Dir != "" && info.Made {
+		fault("dir", "%s is made, not read from files", info.Name)
+	}
 	split := c.Validation.of(info.Train)
 	if split >= info.Train {
 		fault("validation", "%d of %d training examples leave nothing to train on", split, info.Train)

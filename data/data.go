@@ -29,6 +29,7 @@ type Info struct {
 	Classes     []string // the name of each label
 	H, W, C     int      // rows, columns and channels of every picture
 	Train, Test int      // number of pictures
+	Made        bool     // by a procedure: there are no files
 }
 
 // Env is the outside world as data sets see it. The zero value looks nowhere and may use the network.
@@ -41,9 +42,9 @@ type Env struct {
 	Progress func(what string, done, total int64) // told how far a long job is, in bytes; may be nil
 }
 
-// NewEnv makes the Env of a command from its environment variables and the user's cache folder (as given by
-// os.UserCacheDir, "" if there is none): EXP_DATA_DIR, a list of folders, is looked in first; exp/data in the cache
-// folder gets the downloads.
+// NewEnv makes the Env of a command from its environment variables and the user's cache folder (as os.UserCacheDir gives
+// it, "" if there is none): EXP_DATA_DIR, a list of folders, is looked in first; the folder exp in the cache folder gets
+// the downloads.
 func NewEnv(getenv func(string) string, cache string) Env {
 	env := Env{Dirs: filepath.SplitList(getenv("EXP_DATA_DIR"))}
 	if cache != "" {

@@ -1,7 +1,6 @@
 package data
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -31,8 +30,8 @@ func Prepare(ctx context.Context, cfg Config, seed int64, env Env) (*Prepared, e
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Dir != "" && !within(cfg.Dir, set.From) {
-		env.warn(fmt.Sprintf("data.dir: %s has no files of %s; those of %s are used", cfg.Dir, set.Info.Name, cmp.Or(set.From, "its own making")))
+	if cfg.Dir != "" && !set.Info.Made && !within(cfg.Dir, set.From) {
+		env.warn(fmt.Sprintf("data.dir: %s has no files of %s; those of %s are used", cfg.Dir, set.Info.Name, set.From))
 	}
 	if err := cfg.Check(set.Info); err != nil {
 		return nil, err

@@ -37,7 +37,7 @@ func (u uneven) Load(context.Context, Env) (*Set, error) {
 	for i := range test.Pixels {
 		test.Pixels[i] += 9
 	}
-	return &Set{Info: info, Train: s, Test: test}, nil
+	return &Set{Info: info, Train: s, Test: test, From: "/elsewhere"}, nil
 }
 
 func prepare(t *testing.T, cfg Config, seed int64) *Prepared {
@@ -172,7 +172,7 @@ func TestDataDir(t *testing.T) {
 		var said []string
 		dir := t.TempDir()
 		_, err := Prepare(t.Context(), Config{Dataset: uneven{5}, Dir: dir}, 1, Env{Warn: func(s string) { said = append(said, s) }})
-		want := []string{"data.dir: " + dir + " has no files of uneven; those of its own making are used"}
+		want := []string{"data.dir: " + dir + " has no files of uneven; those of /elsewhere are used"}
 		if err != nil || !slices.Equal(said, want) {
 			t.Errorf("%v, %q", err, said)
 		}

@@ -67,6 +67,7 @@ func (s *Synthetic) Info(Env) (Info, error) {
 		Classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
 		H:       synthSide, W: synthSide, C: synthChannels,
 		Train: s.Train, Test: s.Test,
+		Made: true,
 	}, nil
 }
 
