@@ -1,19 +1,429 @@
 package kernels
 
-// Native is the backend in C. It owns threads-1 helper threads; one call at a time uses them.
-type Native struct {
-	Reference[float32]
-	threads int
+/*
+#cgo CFLAGS: -O2 -std=gnu11 -Wall
+#cgo LDFLAGS: -lm -lpthread
+#include "kernels.h"
+#include "memory.h"
+#include "pool.h"
+#include <stdlib.h>
+
+static void run(const struct kernels *k, enum operation op, struct pool *pool, const struct job *job) {
+	k->run[op](pool, job);
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"unsafe"
+)
+
+// selected is the instruction set that new backends and the optimizers' updates use.
+var selected *C.struct_kernels
+
+func init() {
+	selected = named("")
+	// A wrong EXP_ISA leaves the best one; the program reports it by calling Select itself.
+	_ = Select("")
 }
 
-// NewNative starts a backend that works on so many threads, at least one: the caller's and helpers.
-func NewNative(threads int) *Native { return &Native{threads: max(1, threads)} }
+// Select chooses the instruction set of the backends made from now on, and of the optimizers' updates: avx512, avx2 or
+// generic, or for "" what the environment variable EXP_ISA says, or else the best this processor has. Call it at start only.
+func Select(name string) error {
+	from := ""
+	if name == "" {
+		name, from = os.Getenv("EXP_ISA"), "EXP_ISA: "
+	}
+	switch name {
+	case "", "avx512", "avx2", "generic":
+	default:
+		return fmt.Errorf("%sno instruction set is called %q; there are avx512, avx2 and generic", from, name)
+	}
+	k := named(name)
+	if k == nil {
+		return fmt.Errorf("%sthis processor has no %s; its best is %s", from, name, C.GoString(named("").name))
+	}
+	selected = k
+	return nil
+}
 
-// Close stops the helpers.
-func (n *Native) Close() {}
+func named(name string) *C.struct_kernels {
+	s := C.CString(name)
+	defer C.free(unsafe.Pointer(s))
+	return C.kernels_named(s)
+}
+
+// Native is the backend in C. It owns threads-1 helper threads, which share the work of every call with the caller's;
+// results are the same bits for any number of threads. One call works at a time, others wait.
+type Native struct {
+	threads int
+	kernels *C.struct_kernels
+	pool    *C.struct_pool
+	helpers sync.WaitGroup
+
+	mutex  sync.Mutex
+	job    *C.struct_job // of the call at work; in C memory, for it holds pointers
+	pins   [4]runtime.Pinner
+	pinned int
+	ones   []float32 // scales and shifts of a read without any
+	zeros  []float32
+}
+
+// A Pinner holds so many pointers without allocating.
+const pinnerRoom = 5
+
+// NewNative starts a backend that works on so many threads, at least one: the caller's and helpers.
+func NewNative(threads int) *Native {
+	n := &Native{threads: max(1, threads), kernels: selected}
+	n.pool = C.pool_new(C.int(n.threads))
+	n.job = (*C.struct_job)(C.memory_get(C.sizeof_struct_job))
+	if n.pool == nil || n.job == nil {
+		panic("kernels: no memory for a backend")
+	}
+	for i := 1; i < n.threads; i++ {
+		n.helpers.Go(func() {
+			runtime.LockOSThread()
+			C.pool_help(n.pool, C.int(i))
+		})
+	}
+	return n
+}
+
+// Close stops the helpers and gives memory back; the backend is of no use afterwards.
+func (n *Native) Close() {
+	n.mutex.Lock()
+	defer n.mutex.Unlock()
+	if n.pool == nil {
+		return
+	}
+	C.pool_close(n.pool)
+	n.helpers.Wait()
+	C.pool_free(n.pool)
+	C.memory_put(unsafe.Pointer(n.job))
+	n.pool, n.job = nil, nil
+	Free(n.ones)
+	Free(n.zeros)
+}
 
 // Threads is the number of threads that work on a call.
 func (n *Native) Threads() int { return n.threads }
 
-// ISA is the instruction set in use.
-func (n *Native) ISA() string { return "generic" }
+// ISA is the instruction set in use: avx512, avx2 or generic.
+func (n *Native) ISA() string { return C.GoString(n.kernels.name) }
+
+// begin opens a call, on an empty job; run ends it.
+func (n *Native) begin() *C.struct_job {
+	n.mutex.Lock()
+	if n.pool == nil {
+		panic("kernels: a backend was used after Close")
+	}
+	*n.job = C.struct_job{}
+	return n.job
+}
+
+func (n *Native) run(op C.enum_operation) {
+	C.run(n.kernels, op, n.pool, n.job)
+	for i := range (n.pinned + pinnerRoom - 1) / pinnerRoom {
+		n.pins[i].Unpin()
+	}
+	n.pinned = 0
+	n.mutex.Unlock()
+}
+
+// pin keeps memory of the Go heap where it is until the call ends; C memory always stays.
+func pin[T any](n *Native, x []T) unsafe.Pointer {
+	if len(x) == 0 {
+		return nil
+	}
+	p := unsafe.Pointer(unsafe.SliceData(x))
+	n.pins[n.pinned/pinnerRoom].Pin(p)
+	n.pinned++
+	return p
+}
+
+func (n *Native) floats(x []float32) *C.float { return (*C.float)(pin(n, x)) }
+
+// source is an activation to read, of so many channels.
+func (n *Native) source(r Read[float32], channels int) C.struct_source {
+	s := C.struct_source{x: n.floats(r.X)}
+	if r.Scale == nil && !r.ReLU {
+		return s
+	}
+	s.mode = C.AFFINE
+	s.s0, s.s1 = n.affine(r, channels)
+	if r.ReLU {
+		s.mode |= C.RELU
+	}
+	return s
+}
+
+// affine is a read's scale and shift, ones and zeros if it has none.
+func (n *Native) affine(r Read[float32], channels int) (scale, shift *C.float) {
+	if r.Scale != nil {
+		return n.floats(r.Scale), n.floats(r.Shift)
+	}
+	if len(n.ones) < channels {
+		Free(n.ones)
+		Free(n.zeros)
+		n.ones, n.zeros = Alloc(channels), Alloc(channels)
+		for i := range n.ones {
+			n.ones[i] = 1
+		}
+	}
+	return floats(n.ones), floats(n.zeros)
+}
+
+// gradient is a gradient to read.
+func (n *Native) gradient(g ReadGrad[float32]) C.struct_source {
+	s := C.struct_source{x: n.floats(g.G)}
+	if g.A != nil {
+		s.mode |= C.GRAD
+		s.x2, s.s0, s.s1, s.s2 = n.floats(g.X), n.floats(g.A), n.floats(g.B), n.floats(g.C)
+	}
+	if g.R != nil {
+		s.mode |= C.ADD
+		s.r = n.floats(g.R)
+	}
+	if g.Joined != nil {
+		s.mode |= C.JOIN
+		s.joined = n.floats(g.Joined)
+	}
+	return s
+}
+
+// sink is a result to store.
+func (n *Native) sink(w Write[float32]) C.struct_sink {
+	s := C.struct_sink{y: n.floats(w.Y), bias: n.floats(w.Bias)}
+	if w.Residual != nil {
+		s.mode |= C.RESIDUAL
+		s.residual = n.floats(w.Residual)
+	}
+	if w.Sums != nil {
+		s.mode |= C.SUM
+		s.sums = (*C.double)(pin(n, w.Sums))
+	}
+	return s
+}
+
+// gradSink is a gradient to store, of so many channels.
+func (n *Native) gradSink(w WriteGrad[float32], channels int) C.struct_sink {
+	s := C.struct_sink{y: n.floats(w.G)}
+	if w.Through.ReLU {
+		s.mode |= C.MASK | C.THROUGH
+		s.scale, s.shift = n.affine(w.Through, channels)
+	}
+	if w.Sums != nil {
+		s.mode |= C.SUM
+		s.sums = (*C.double)(pin(n, w.Sums))
+		if w.Through.X != nil {
+			s.mode |= C.THROUGH
+		}
+	}
+	if s.mode&C.THROUGH != 0 {
+		s.through = n.floats(w.Through.X)
+	}
+	return s
+}
+
+// noProducts: without an activation there are no sums of products with it.
+func noProducts(w WriteGrad[float32]) {
+	if w.Through.X == nil && w.Sums != nil {
+		clear(w.Sums[len(w.Sums)/2:])
+	}
+}
+
+func setConv(j *C.struct_job, c Conv) {
+	j.n, j.h, j.w, j.c = C.long(c.N), C.long(c.H), C.long(c.W), C.long(c.C)
+	j.oh, j.ow, j.o = C.long(c.OutH()), C.long(c.OutW()), C.long(c.O)
+	j.k, j.stride = C.long(c.K), C.long(c.Stride)
+}
+
+func setPool(j *C.struct_job, p Pool) {
+	j.n, j.h, j.w, j.c = C.long(p.N), C.long(p.H), C.long(p.W), C.long(p.C)
+	j.oh, j.ow, j.o = C.long(p.OutH()), C.long(p.OutW()), C.long(p.C)
+	j.k, j.stride = C.long(p.Size), C.long(p.Stride)
+}
+
+// Conv implements [Backend].
+func (n *Native) Conv(c Conv, w []float32, in Read[float32], out Write[float32]) {
+	c.check()
+	need("w", w, c.weights())
+	in.check(c.inputs(), c.C)
+	out.check(c.outputs(), c.O)
+	j := n.begin()
+	setConv(j, c)
+	j.weights, j.in, j.out = n.floats(w), n.source(in, c.C), n.sink(out)
+	n.run(C.CONV)
+}
+
+// ConvGradData implements [Backend].
+func (n *Native) ConvGradData(c Conv, w []float32, g ReadGrad[float32], out WriteGrad[float32]) {
+	c.check()
+	need("w", w, c.weights())
+	g.check(c.outputs(), c.O)
+	out.check(c.inputs(), c.C)
+	if g.Joined != nil {
+		// Pixels are read several times here, but may be stored over what they were made of only once.
+		n.MapGrad(g, c.O, WriteGrad[float32]{G: g.Joined})
+		g = ReadGrad[float32]{G: g.Joined}
+	}
+	j := n.begin()
+	setConv(j, c)
+	j.weights, j.grad, j.out = n.floats(w), n.gradient(g), n.gradSink(out, c.C)
+	n.run(C.CONV_GRAD_DATA)
+	noProducts(out)
+}
+
+// ConvGradWeights implements [Backend].
+func (n *Native) ConvGradWeights(c Conv, in Read[float32], g ReadGrad[float32], dw, dbias []float32) {
+	c.check()
+	need("dw", dw, c.weights())
+	optional("dbias", dbias, c.O)
+	in.check(c.inputs(), c.C)
+	g.check(c.outputs(), c.O)
+	j := n.begin()
+	setConv(j, c)
+	j.in, j.grad, j.dw, j.dbias = n.source(in, c.C), n.gradient(g), n.floats(dw), n.floats(dbias)
+	n.run(C.CONV_GRAD_WEIGHTS)
+}
+
+// Stats implements [Backend].
+func (n *Native) Stats(x []float32, channels int, sums []float64) {
+	whole(len(x), channels)
+	need("sums", sums, 2*channels)
+	j := n.begin()
+	j.count, j.c = C.long(len(x)), C.long(channels)
+	j.in, j.out = n.source(Read[float32]{X: x}, channels), n.sink(Write[float32]{Sums: sums})
+	j.out.mode |= C.DISCARD
+	n.run(C.MAP)
+}
+
+// Map implements [Backend].
+func (n *Native) Map(in Read[float32], channels int, out Write[float32]) {
+	whole(len(in.X), channels)
+	in.check(len(in.X), channels)
+	out.check(len(in.X), channels)
+	j := n.begin()
+	j.count, j.c = C.long(len(in.X)), C.long(channels)
+	j.in, j.out = n.source(in, channels), n.sink(out)
+	n.run(C.MAP)
+}
+
+// MapGrad implements [Backend].
+func (n *Native) MapGrad(g ReadGrad[float32], channels int, out WriteGrad[float32]) {
+	whole(len(g.G), channels)
+	g.check(len(g.G), channels)
+	out.check(len(g.G), channels)
+	j := n.begin()
+	j.count, j.c = C.long(len(g.G)), C.long(channels)
+	j.in, j.out = n.gradient(g), n.gradSink(out, channels)
+	n.run(C.MAP)
+	noProducts(out)
+}
+
+// MaxPool implements [Backend].
+func (n *Native) MaxPool(p Pool, in Read[float32], out Write[float32]) {
+	n.pooling(C.MAX_POOL, p, in, out)
+}
+
+// AvgPool implements [Backend].
+func (n *Native) AvgPool(p Pool, in Read[float32], out Write[float32]) {
+	n.pooling(C.AVG_POOL, p, in, out)
+}
+
+func (n *Native) pooling(op C.enum_operation, p Pool, in Read[float32], out Write[float32]) {
+	p.check()
+	in.check(p.inputs(), p.C)
+	out.check(p.outputs(), p.C)
+	j := n.begin()
+	setPool(j, p)
+	j.in, j.out = n.source(in, p.C), n.sink(out)
+	n.run(op)
+}
+
+// MaxPoolGrad implements [Backend].
+func (n *Native) MaxPoolGrad(p Pool, in Read[float32], y []float32, g ReadGrad[float32], dx []float32) {
+	p.check()
+	in.check(p.inputs(), p.C)
+	need("y", y, p.outputs())
+	g.check(p.outputs(), p.C)
+	need("dx", dx, p.inputs())
+	j := n.begin()
+	setPool(j, p)
+	j.in, j.grad, j.dx = n.source(in, p.C), n.gradient(g), n.floats(dx)
+	n.run(C.MAX_POOL_GRAD)
+}
+
+// AvgPoolGrad implements [Backend].
+func (n *Native) AvgPoolGrad(p Pool, g ReadGrad[float32], dx []float32) {
+	p.check()
+	g.check(p.outputs(), p.C)
+	need("dx", dx, p.inputs())
+	j := n.begin()
+	setPool(j, p)
+	j.grad, j.dx = n.gradient(g), n.floats(dx)
+	n.run(C.AVG_POOL_GRAD)
+}
+
+// Subsample implements [Backend].
+func (n *Native) Subsample(batch, h, w, c, stride, channels int, in Read[float32], out Write[float32]) {
+	inputs, outputs := checkSubsample(batch, h, w, c, stride, channels)
+	in.check(inputs, c)
+	out.check(outputs, channels)
+	j := n.begin()
+	setConv(j, Conv{N: batch, H: h, W: w, C: c, O: channels, K: 1, Stride: stride})
+	j.in, j.out = n.source(in, c), n.sink(out)
+	n.run(C.SUBSAMPLE)
+}
+
+// SubsampleGrad implements [Backend].
+func (n *Native) SubsampleGrad(batch, h, w, c, stride, channels int, g ReadGrad[float32], dx []float32) {
+	inputs, outputs := checkSubsample(batch, h, w, c, stride, channels)
+	g.check(outputs, channels)
+	need("dx", dx, inputs)
+	j := n.begin()
+	setConv(j, Conv{N: batch, H: h, W: w, C: c, O: channels, K: 1, Stride: stride})
+	j.grad, j.dx = n.gradient(g), n.floats(dx)
+	n.run(C.SUBSAMPLE_GRAD)
+}
+
+// Dropout implements [Backend].
+func (n *Native) Dropout(x []float32, rate float64, key uint64, y []float32) {
+	checkDropout(len(x), len(y), rate)
+	j := n.begin()
+	j.in.x, j.out.y, j.count = n.floats(x), n.floats(y), C.long(len(x))
+	j.key, j.limit, j.factor = C.uint64_t(key), C.uint32_t(dropLimit(rate)), C.float(1/(1-rate))
+	n.run(C.DROPOUT)
+}
+
+// Dense implements [Backend].
+func (n *Native) Dense(rows, in, out int, x, w, bias, y []float32) {
+	checkDense(rows, in, out)
+	n.Conv(dense(rows, in, out), w, Read[float32]{X: x}, Write[float32]{Y: y, Bias: bias})
+}
+
+// DenseGradData implements [Backend].
+func (n *Native) DenseGradData(rows, in, out int, w, g, dx []float32) {
+	checkDense(rows, in, out)
+	n.ConvGradData(dense(rows, in, out), w, ReadGrad[float32]{G: g}, WriteGrad[float32]{G: dx})
+}
+
+// DenseGradWeights implements [Backend].
+func (n *Native) DenseGradWeights(rows, in, out int, x, g, dw, dbias []float32) {
+	checkDense(rows, in, out)
+	n.ConvGradWeights(dense(rows, in, out), Read[float32]{X: x}, ReadGrad[float32]{G: g}, dw, dbias)
+}
+
+// SoftmaxCrossEntropy implements [Backend].
+func (n *Native) SoftmaxCrossEntropy(rows, k int, logits []float32, labels []int32, loss, grad []float32, correct []int32) {
+	checkLoss(rows, k, logits, labels, loss, grad, correct)
+	j := n.begin()
+	j.n, j.o, j.in.x = C.long(rows), C.long(k), n.floats(logits)
+	j.labels, j.correct = (*C.int32_t)(pin(n, labels)), (*C.int32_t)(pin(n, correct))
+	j.loss, j.dx = n.floats(loss), n.floats(grad)
+	n.run(C.SOFTMAX)
+}

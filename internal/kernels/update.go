@@ -1,6 +1,22 @@
 package kernels
 
-import "math"
+/*
+#include "kernels.h"
+
+static void run_sgd(const struct kernels *k, long n, float *w, const float *g, float *m, struct update u) {
+	k->sgd(n, w, g, m, &u);
+}
+
+static void run_adam(const struct kernels *k, long n, float *w, const float *g, float *m, float *v, struct update u) {
+	k->adam(n, w, g, m, v, &u);
+}
+*/
+import "C"
+
+import (
+	"math"
+	"unsafe"
+)
 
 // AdamStep holds the numbers of one step of Adam (Kingma and Ba 2014):
 //
@@ -18,12 +34,21 @@ type AdamStep struct {
 //
 // m may be nil when momentum is 0.
 func SGD(w, g, m []float32, lr, momentum, decay float32, nesterov bool) {
-	Reference[float32]{}.SGD(w, g, m, lr, momentum, decay, nesterov)
+	checkSGD(w, g, m, momentum)
+	u := C.struct_update{rate: C.float(lr), momentum: C.float(momentum), decay: C.float(decay)}
+	if nesterov {
+		u.nesterov = 1
+	}
+	C.run_sgd(selected, C.long(len(w)), floats(w), floats(g), floats(m), u)
 }
 
 // Adam is one step of Adam, on one goroutine; see [AdamStep].
 func Adam(w, g, m, v []float32, a AdamStep) {
-	Reference[float32]{}.Adam(w, g, m, v, a)
+	checkAdam(w, g, m, v)
+	u := C.struct_update{
+		rate: C.float(a.Rate), decay: C.float(a.Decay), beta1: C.float(a.Beta1), beta2: C.float(a.Beta2), eps: C.float(a.Eps),
+	}
+	C.run_adam(selected, C.long(len(w)), floats(w), floats(g), floats(m), floats(v), u)
 }
 
 // SGD is the plain-Go truth of [SGD].
@@ -67,3 +92,6 @@ func checkAdam[T Float](w, g, m, v []T) {
 	need("m", m, len(w))
 	need("v", v, len(w))
 }
+
+// floats is where a slice begins, for C.
+func floats(x []float32) *C.float { return (*C.float)(unsafe.Pointer(unsafe.SliceData(x))) }

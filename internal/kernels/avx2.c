@@ -1,0 +1,16 @@
+// The kernels for AVX2 with FMA: 16 registers of 8 floats.
+#if defined(__x86_64__)
+#pragma GCC target("avx2,fma")
+#include <immintrin.h>
+
+#define VL 8
+#define ROWS 6
+#define COLS 2
+#define GRAD_ROWS 4
+#define MAX(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#define KEEP(t, v) ((vec)_mm256_and_ps(_mm256_cmp_ps((__m256)(t), _mm256_setzero_ps(), _CMP_GT_OQ), (__m256)(v)))
+#define SQRT(v) ((vec)_mm256_sqrt_ps((__m256)(v)))
+#include "isa.h"
+
+const struct kernels kernels_avx2 = KERNELS("avx2");
+#endif

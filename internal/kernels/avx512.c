@@ -1,0 +1,16 @@
+// The kernels for AVX-512: 32 registers of 16 floats.
+#if defined(__x86_64__)
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma")
+#include <immintrin.h>
+
+#define VL 16
+#define ROWS 8
+#define COLS 2
+#define GRAD_ROWS 8
+#define MAX(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define KEEP(t, v) ((vec)_mm512_maskz_mov_ps(_mm512_cmp_ps_mask((__m512)(t), _mm512_setzero_ps(), _CMP_GT_OQ), (__m512)(v)))
+#define SQRT(v) ((vec)_mm512_sqrt_ps((__m512)(v)))
+#include "isa.h"
+
+const struct kernels kernels_avx512 = KERNELS("avx512");
+#endif

@@ -1,0 +1,431 @@
+// Convolutions of any shape, directly. Work goes by bands: some rows of the result of one image. What a band reads is packed
+// into scratch, normalised and rectified, with zeros around it, as [row][column][channel]; then the part of a kernel's row
+// that belongs to one pixel of the result is one run of floats, whatever the number of channels:
+//
+//	y[pixel][o] = sum over rows a of the kernel, j < run of x[at(pixel) + a*pitch + j] * w[a][j][o],  run = K*C
+//
+// Weights are packed as [o/WIDE][a][j][WIDE], with zeros after the last o; WIDE = cols*VL.
+//
+// The gradient of the data is the same sum over the rows of the gradient, with w turned around and transposed. With a
+// stride s, a pixel meets only every s-th row and column of the kernel, by its own row and column modulo s: s*s classes of
+// pixels, each with its own weights, some with none at all.
+
+enum {
+	BAND_PIXELS = 512,       // of the result, in one band
+	MOST_PARTIAL = 8 << 20,  // floats of partial gradients of weights
+};
+
+// The pixels of a result that use the same weights: rows x cols of a kernel.
+struct class {
+	long rows, cols;
+	long row, col; // the class of pixel (h,w): (h+pad)%stride, (w+pad)%stride; 0 forward
+	const float *w;
+	long w_stride; // of o/WIDE
+};
+
+struct direct {
+	struct pool *pool;
+	long n, k, stride, pad;
+	long h, w, c;       // what is read
+	long oh, ow, o;     // what is made
+	int backward;
+	const float *weights;
+	struct source in;
+	struct sink out;
+	long wide, blocks;  // WIDE, and o/WIDE rounded up
+	long band, bands;   // rows of the result in a band, bands in an image
+	long pieces;
+	long pitch;         // floats in a packed row
+	long packed_rows;   // of a band
+	struct class *classes;
+	long n_classes;
+	double *sums;       // [pieces][2*o]
+	struct source all;  // in, its coefficients repeated over `period` floats
+	long period;
+};
+
+static long lcm_with_lanes(long c) {
+	long m = 1;
+	while (c * m % VL)
+		m *= 2;
+	return c * m;
+}
+
+// repeat_coefficients gives the source's coefficients of c channels for `period` consecutive floats.
+static struct source repeat_coefficients(struct pool *pool, enum shared slot, struct source s, long c, long period) {
+	if (!(s.mode & (AFFINE | GRAD)))
+		return s;
+	float *to = pool_shared(pool, slot, 3 * period * (long)sizeof(float));
+	for (long i = 0; i < period; i++) {
+		to[i] = s.s0[i % c];
+		to[period + i] = s.s1[i % c];
+		if (s.mode & GRAD)
+			to[2 * period + i] = s.s2[i % c];
+	}
+	s.s0 = to;
+	s.s1 = to + period;
+	s.s2 = to + 2 * period;
+	return s;
+}
+
+// read_run packs n floats from i on, where a pixel begins; s is repeated over its period, a multiple of VL.
+INLINE void read_run_mode(const int mode, const struct source *s, long period, long i, long n, float *to) {
+	for (long at = 0; at < n; at += period) {
+		const long end = at_most(n, at + period);
+		for (long j = at; j < end; j += VL) {
+			const long lanes = end - j;
+			store_part(to + j, read_part(mode, s, i + j, read_coef(mode, s, j - at, VL), lanes), lanes);
+		}
+	}
+}
+
+static void read_run(const struct source *s, long period, long i, long n, float *to) {
+	switch (s->mode) {
+	case 0: read_run_mode(0, s, period, i, n, to); break;
+	case AFFINE: read_run_mode(AFFINE, s, period, i, n, to); break;
+	case AFFINE | RELU: read_run_mode(AFFINE | RELU, s, period, i, n, to); break;
+	default: read_run_mode(s->mode, s, period, i, n, to);
+	}
+}
+
+// pack_rows packs rows first to first+rows of an image; those outside it are zeros, as are `margin` columns on both sides.
+static void pack_rows(const struct source *s, long period, long image, long h, long w, long c, long first, long rows, long margin, float *to) {
+	const long pitch = (w + 2 * margin) * c;
+	for (long r = 0; r < rows; r++, to += pitch) {
+		const long from = first + r;
+		if (from < 0 || from >= h) {
+			memset(to, 0, sizeof(float) * (size_t)pitch);
+			continue;
+		}
+		memset(to, 0, sizeof(float) * (size_t)(margin * c));
+		read_run(s, period, (image * h + from) * w * c, w * c, to + margin * c);
+		memset(to + (margin + w) * c, 0, sizeof(float) * (size_t)(margin * c));
+	}
+}
+
+// acc[p][cols] = sum over rows, j < run of x[at[p] + row*pitch + j] * w[row][j][cols*VL].
+INLINE void direct_product(const int pixels, const int cols, const float *x, const long *at, long rows, long pitch, long run, const float *w, vec *acc) {
+	UNROLL for (int i = 0; i < pixels * cols; i++) acc[i] = (vec){0};
+	for (long r = 0; r < rows; r++, x += pitch)
+		for (long j = 0; j < run; j++, w += cols * VL) {
+			vec w0 = load(w), w1 = cols > 1 ? load(w + VL) : w0;
+			UNROLL for (int i = 0; i < pixels; i++) {
+				float s = x[at[i] + j];
+				acc[i * cols] += w0 * s;
+				if (cols > 1)
+					acc[i * cols + 1] += w1 * s;
+			}
+		}
+}
+
+// One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i].
+INLINE void direct_pixels(const int pixels, const int cols, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
+	const long run = class->cols * p->c;
+	const float *w = class->w + block * class->w_stride;
+	struct write_coef k[cols];
+	long lanes[cols];
+	UNROLL for (int v = 0; v < cols; v++) {
+		const long o = (block * cols + v) * VL;
+		lanes[v] = p->o - o;
+		if (lanes[v] > 0)
+			k[v] = write_coef(p->out.mode, &p->out, o, lanes[v]);
+	}
+	for (long i = 0; i < n; i += pixels) {
+		vec acc[pixels * cols];
+		direct_product(pixels, cols, x, at + i, class->rows, p->pitch, run, w, acc);
+		const long count = at_most(pixels, n - i);
+		UNROLL for (int r = 0; r < pixels; r++) {
+			if (r < count) {
+				if (lanes[0] > 0)
+					write_part(p->out.mode, &p->out, to[i + r] * p->o + block * cols * VL, acc[r * cols], &k[0], lanes[0]);
+				if (cols > 1 && lanes[cols - 1] > 0)
+					write_part(p->out.mode, &p->out, to[i + r] * p->o + (block * cols + 1) * VL, acc[r * cols + cols - 1], &k[cols - 1], lanes[cols - 1]);
+			}
+		}
+	}
+	if (p->out.mode & SUM)
+		for (int v = 0; v < cols; v++)
+			if (lanes[v] > 0) {
+				float *s = sums + (block * cols + v) * VL, *q = s + p->o;
+				store_part(s, load_part(s, lanes[v]) + k[v].sum, lanes[v]);
+				store_part(q, load_part(q, lanes[v]) + k[v].product, lanes[v]);
+			}
+}
+
+static __attribute__((noinline)) void direct_pixels_wide(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
+	direct_pixels(ROWS, COLS, p, class, x, at, to, n, block, sums);
+}
+
+static __attribute__((noinline)) void direct_pixels_narrow(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
+	direct_pixels(ROWS, 1, p, class, x, at, to, n, block, sums);
+}
+
+// The first row that is read for row h of the result, forward, or the first of its class, backward.
+INLINE long first_row(const struct direct *p, const struct class *class, long h) {
+	return p->backward ? (h + p->pad - class->row) / p->stride - (class->rows - 1) : h * p->stride - p->pad;
+}
+
+INLINE long first_col(const struct direct *p, const struct class *class, long w) {
+	return p->backward ? (w + p->pad - class->col) / p->stride - (class->cols - 1) : w * p->stride - p->pad;
+}
+
+// The smallest row that rows from h on read.
+static long band_start(const struct direct *p, long h) {
+	return p->backward ? (h + p->pad) / p->stride - (p->k - 1) / p->stride : h * p->stride - p->pad;
+}
+
+static void direct_piece(void *context, long piece, int worker) {
+	const struct direct *p = context;
+	const long most = p->band * p->ow + ROWS;
+	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), list_floats = round_up(most * 2, BLOCK);
+	float *x = pool_scratch(p->pool, worker, x_floats + 2 * list_floats + 2 * p->o);
+	long *at = (long *)(x + x_floats), *to = (long *)(x + x_floats + list_floats);
+	float *sums = x + x_floats + 2 * list_floats;
+	memset(sums, 0, sizeof(float) * 2 * (size_t)p->o);
+	const long units = p->n * p->bands;
+	for (long u = cut_at(units, p->pieces, piece); u < cut_at(units, p->pieces, piece + 1); u++) {
+		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
+		const long top = band_start(p, h0);
+		pack_rows(&p->all, p->period, image, p->h, p->w, p->c, top, p->packed_rows, p->pad, x);
+		for (long c = 0; c < p->n_classes; c++) {
+			const struct class *class = &p->classes[c];
+			const long step = p->backward ? p->stride : 1;
+			long n = 0;
+			for (long h = h0; h < h1; h++) {
+				if (p->backward && (h + p->pad) % p->stride != class->row)
+					continue;
+				const long w0 = p->backward ? (class->col + p->stride * p->k - p->pad) % p->stride : 0;
+				for (long w = w0; w < p->ow; w += step, n++) {
+					at[n] = (first_row(p, class, h) - top) * p->pitch + (first_col(p, class, w) + p->pad) * p->c;
+					to[n] = (image * p->oh + h) * p->ow + w;
+				}
+			}
+			if (n == 0)
+				continue;
+			for (long i = 0; i < ROWS; i++)
+				at[n + i] = at[n - 1];
+			for (long b = 0; b < p->blocks; b++)
+				if (p->wide == COLS * VL)
+					direct_pixels_wide(p, class, x, at, to, n, b, sums);
+				else
+					direct_pixels_narrow(p, class, x, at, to, n, b, sums);
+		}
+		if (p->out.mode & SUM)
+			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);
+	}
+}
+
+// The weights of one block of channels, for every class.
+static void direct_weights_piece(void *context, long block, int worker) {
+	const struct direct *p = context;
+	(void)worker;
+	for (long i = 0; i < p->n_classes; i++) {
+		const struct class *class = &p->classes[i];
+		float *to = (float *)class->w + block * class->w_stride;
+		for (long a = 0; a < class->rows; a++)
+			for (long b = 0; b < class->cols; b++) {
+				const long kh = p->backward ? class->row + p->stride * (class->rows - 1 - a) : a;
+				const long kw = p->backward ? class->col + p->stride * (class->cols - 1 - b) : b;
+				// Forward weights are [k,k,c,o]; backward, what is read has the o of [k,k,o,c].
+				const float *from = p->weights + (kh * p->k + kw) * p->c * p->o;
+				for (long c = 0; c < p->c; c++, to += p->wide)
+					for (long o = 0; o < p->wide; o++) {
+						const long at = block * p->wide + o;
+						to[o] = at >= p->o ? 0 : p->backward ? from[at * p->c + c] : from[c * p->o + at];
+					}
+			}
+	}
+}
+
+// A 1x1 convolution with stride 1 is a product of matrices: one image of one column.
+static struct job flattened(const struct job *job) {
+	struct job flat = *job;
+	if (job->k == 1 && job->stride == 1) {
+		flat.h = flat.oh = job->n * job->h * job->w;
+		flat.n = flat.w = flat.ow = 1;
+	}
+	return flat;
+}
+
+static void direct_conv(struct pool *pool, struct direct *p) {
+	p->pool = pool;
+	p->pad = p->k / 2;
+	p->wide = p->o <= VL ? VL : COLS * VL;
+	p->blocks = (p->o + p->wide - 1) / p->wide;
+	p->band = at_most(p->oh, at_least(p->stride, BAND_PIXELS / p->ow));
+	p->bands = (p->oh + p->band - 1) / p->band;
+	p->pieces = at_most(p->n * p->bands, MOST_PIECES);
+	p->pitch = (p->w + 2 * p->pad) * p->c;
+	p->packed_rows = p->backward ? (p->band - 1) / p->stride + (p->k - 1) / p->stride + 2 : (p->band - 1) * p->stride + p->k;
+	const long side = p->backward ? p->stride : 1;
+	p->n_classes = 0;
+	const long class_bytes = round_up(side * side * (long)sizeof(struct class), 64);
+	p->classes = pool_shared(pool, WEIGHTS, class_bytes + p->k * p->k * p->c * p->blocks * p->wide * (long)sizeof(float));
+	float *w = (float *)((char *)p->classes + class_bytes);
+	for (long row = 0; row < side; row++)
+		for (long col = 0; col < side; col++) {
+			struct class *class = &p->classes[p->n_classes++];
+			*class = (struct class){.row = row, .col = col, .w = w};
+			class->rows = row < p->k ? (p->k - 1 - row) / side + 1 : 0;
+			class->cols = col < p->k ? (p->k - 1 - col) / side + 1 : 0;
+			if (class->rows == 0 || class->cols == 0)
+				class->rows = class->cols = 0;
+			class->w_stride = class->rows * class->cols * p->c * p->wide;
+			w += class->w_stride * p->blocks;
+		}
+	if (p->out.mode & SUM)
+		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
+	p->period = lcm_with_lanes(p->c);
+	p->all = repeat_coefficients(pool, COEFFICIENTS, p->in, p->c, p->period);
+	pool_run(pool, direct_weights_piece, p, p->blocks);
+	pool_run(pool, direct_piece, p, p->pieces);
+	if (p->out.mode & SUM)
+		reduce(p->out.sums, p->sums, 2 * p->o, p->pieces);
+}
+
+// The gradient of the weights: a band's activations are packed as above, its gradients as Z[o/WIDE][pixel][WIDE]; then
+//
+//	dw[row][o] = sum over pixels of x[at(row) + pixel] * z[pixel][o],  a row being one (a,b,c) of the weights
+//
+// for ROWS rows and WIDE channels at a time.
+struct direct_grad {
+	struct pool *pool;
+	long n, h, w, c, oh, ow, o, k, stride, pad;
+	struct source in, grad; // with repeated coefficients
+	long in_period, grad_period;
+	long wide, blocks, band, bands, pieces, pitch, packed_rows;
+	long rows;     // k*k*c rounded up to ROWS
+	float *dw;     // [pieces][o/WIDE][rows][WIDE]
+	double *bias;  // [pieces][o], or NULL
+	float *result; // [k,k,c,o]
+};
+
+// dw[row][cols*VL] += sum over h < high, w < wide of x[at[row] + h*x_row + w*x_col] * z[h*wide + w][cols*VL].
+INLINE void direct_grad_product(const int rows, const int cols, const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, float *dw) {
+	vec acc[rows * cols];
+	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = load(dw + i * VL);
+	for (long h = 0; h < high; h++) {
+		const float *a = x + h * x_row;
+		for (long w = 0; w < wide; w++, a += x_col, z += cols * VL) {
+			vec z0 = load(z), z1 = cols > 1 ? load(z + VL) : z0;
+			UNROLL for (int r = 0; r < rows; r++) {
+				float s = a[at[r]];
+				acc[r * cols] += z0 * s;
+				if (cols > 1)
+					acc[r * cols + 1] += z1 * s;
+			}
+		}
+	}
+	UNROLL for (int i = 0; i < rows * cols; i++) store(dw + i * VL, acc[i]);
+}
+
+static __attribute__((noinline)) void direct_grad_wide(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, float *dw) {
+	direct_grad_product(ROWS, COLS, x, at, high, wide, x_row, x_col, z, dw);
+}
+
+static __attribute__((noinline)) void direct_grad_narrow(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, float *dw) {
+	direct_grad_product(ROWS, 1, x, at, high, wide, x_row, x_col, z, dw);
+}
+
+static void direct_grad_piece(void *context, long piece, int worker) {
+	const struct direct_grad *p = context;
+	const long most = p->band * p->ow;
+	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), z_floats = p->blocks * most * p->wide;
+	const long row_floats = round_up(p->ow * p->o, BLOCK), list_floats = round_up(2 * p->rows, BLOCK);
+	float *x = pool_scratch(p->pool, worker, x_floats + z_floats + row_floats + list_floats + p->o);
+	float *z = x + x_floats, *row = z + z_floats;
+	long *at = (long *)(row + row_floats);
+	float *sums = row + row_floats + list_floats;
+	memset(sums, 0, sizeof(float) * (size_t)p->o);
+	for (long r = 0; r < p->rows; r++) {
+		const long last = at_most(r, p->k * p->k * p->c - 1), tap = last / p->c;
+		at[r] = tap / p->k * p->pitch + tap % p->k * p->c + last % p->c;
+	}
+	float *dw = p->dw + piece * p->blocks * p->rows * p->wide;
+	memset(dw, 0, sizeof(float) * (size_t)(p->blocks * p->rows * p->wide));
+	const long units = p->n * p->bands;
+	for (long u = cut_at(units, p->pieces, piece); u < cut_at(units, p->pieces, piece + 1); u++) {
+		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
+		pack_rows(&p->in, p->in_period, image, p->h, p->w, p->c, h0 * p->stride - p->pad, (h1 - h0 - 1) * p->stride + p->k, p->pad, x);
+		const long pixels = (h1 - h0) * p->ow;
+		for (long h = h0; h < h1; h++) {
+			read_run(&p->grad, p->grad_period, (image * p->oh + h) * p->ow * p->o, p->ow * p->o, row);
+			for (long w = 0; w < p->ow; w++) {
+				const float *g = row + w * p->o;
+				for (long b = 0; b < p->blocks; b++) {
+					float *to = z + (b * pixels + (h - h0) * p->ow + w) * p->wide;
+					for (long o = 0; o < p->wide; o += VL) {
+						const long lanes = p->o - b * p->wide - o;
+						store(to + o, lanes > 0 ? load_part(g + b * p->wide + o, lanes) : (vec){0});
+					}
+				}
+				if (p->bias)
+					for (long o = 0; o < p->o; o += VL)
+						store_part(sums + o, load_part(sums + o, p->o - o) + load_part(g + o, p->o - o), p->o - o);
+			}
+		}
+		if (p->bias)
+			add_up(p->bias + piece * p->o, sums, p->o);
+		long high = h1 - h0, wide = p->ow;
+		const long x_row = p->stride * p->pitch, x_col = p->stride * p->c;
+		if (x_row == wide * x_col) {
+			wide *= high;
+			high = 1;
+		}
+		for (long b = 0; b < p->blocks; b++)
+			for (long r = 0; r < p->rows; r += ROWS) {
+				float *d = dw + (b * p->rows + r) * p->wide;
+				if (p->wide == COLS * VL)
+					direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * pixels * p->wide, d);
+				else
+					direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * pixels * p->wide, d);
+			}
+	}
+}
+
+// The sum of the pieces' dw, in their order, for ROWS rows.
+static void direct_grad_sum_piece(void *context, long piece, int worker) {
+	const struct direct_grad *p = context;
+	(void)worker;
+	const long size = p->blocks * p->rows * p->wide;
+	for (long r = piece * ROWS; r < at_most((piece + 1) * ROWS, p->k * p->k * p->c); r++)
+		for (long o = 0; o < p->o; o += VL) {
+			const float *d = p->dw + (o / p->wide * p->rows + r) * p->wide + o % p->wide;
+			vec sum = load(d);
+			for (long k = 1; k < p->pieces; k++)
+				sum += load(d + k * size);
+			store_part(p->result + r * p->o + o, sum, p->o - o);
+		}
+}
+
+static void direct_grad_weights(struct pool *pool, const struct job *original) {
+	const struct job job = flattened(original);
+	struct direct_grad p = {
+		.pool = pool, .n = job.n, .h = job.h, .w = job.w, .c = job.c, .oh = job.oh, .ow = job.ow, .o = job.o,
+		.k = job.k, .stride = job.stride, .pad = job.k / 2, .result = job.dw,
+	};
+	p.wide = p.o <= VL ? VL : COLS * VL;
+	p.blocks = (p.o + p.wide - 1) / p.wide;
+	p.band = at_most(p.oh, at_least(1, BAND_PIXELS / p.ow));
+	p.bands = (p.oh + p.band - 1) / p.band;
+	p.pitch = (p.w + 2 * p.pad) * p.c;
+	p.packed_rows = (p.band - 1) * p.stride + p.k;
+	p.rows = round_up(p.k * p.k * p.c, ROWS);
+	const long size = p.blocks * p.rows * p.wide;
+	p.pieces = at_most(p.n * p.bands, at_least(2, at_most(16, MOST_PARTIAL / size)));
+	p.dw = pool_shared(pool, PARTIALS, p.pieces * size * (long)sizeof(float));
+	if (job.dbias)
+		p.bias = sum_partials(pool, p.o, p.pieces);
+	p.in_period = lcm_with_lanes(p.c);
+	p.grad_period = lcm_with_lanes(p.o);
+	p.in = repeat_coefficients(pool, COEFFICIENTS, job.in, p.c, p.in_period);
+	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period);
+	pool_run(pool, direct_grad_piece, &p, p.pieces);
+	pool_run(pool, direct_grad_sum_piece, &p, p.rows / ROWS);
+	if (job.dbias) {
+		double sums[p.o];
+		reduce(sums, p.bias, p.o, p.pieces);
+		for (long i = 0; i < p.o; i++)
+			job.dbias[i] = (float)sums[i];
+	}
+}

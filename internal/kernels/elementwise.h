@@ -1,0 +1,338 @@
+// What has no product of matrices in it: maps, pooling, subsampling, dropout, the loss, the optimizers.
+
+enum {
+	MAP_PERIOD = 128,  // at least so many coefficients are laid out one after another
+	MAP_BLOCK = 8192,  // elements between two additions in float64
+};
+
+// y[i] = in[i] for every element, as both ends say. Coefficients are repeated over `period` floats, a multiple of the
+// channels and of VL, so that the elements can be taken as they lie, for any number of channels.
+struct map {
+	struct pool *pool;
+	struct source in;
+	struct sink out;
+	long count, c, period, block, blocks, pieces;
+	double *sums; // [pieces][2*c]
+};
+
+INLINE void map_block(const int read, const int write, const struct map *p, long begin, long end, float *sums) {
+	for (long at = begin; at < end; at += p->period) {
+		const long stop = at_most(end, at + p->period);
+		for (long i = at; i < stop; i += VL) {
+			const long c = i - at, lanes = stop - i;
+			struct write_coef k = write_coef(write, &p->out, c, VL);
+			if (write & SUM) {
+				k.sum = load(sums + c);
+				k.product = load(sums + p->period + c);
+			}
+			vec v = read_part(read, &p->in, i, read_coef(read, &p->in, c, VL), lanes);
+			if (lanes < VL) // bias must not reach the sums from lanes that do not exist
+				for (long l = lanes; l < VL; l++)
+					k.bias[l] = 0, v[l] = 0;
+			write_part(write, &p->out, i, v, &k, lanes);
+			if (write & SUM) {
+				store(sums + c, k.sum);
+				store(sums + p->period + c, k.product);
+			}
+		}
+	}
+}
+
+static __attribute__((noinline)) void map_any(const struct map *p, long begin, long end, float *sums) {
+	map_block(p->in.mode, p->out.mode, p, begin, end, sums);
+}
+
+static void map_piece(void *context, long piece, int worker) {
+	const struct map *p = context;
+	float *sums = pool_scratch(p->pool, worker, 2 * p->period);
+	memset(sums, 0, sizeof(float) * 2 * (size_t)p->period);
+	for (long b = cut_at(p->blocks, p->pieces, piece); b < cut_at(p->blocks, p->pieces, piece + 1); b++) {
+		map_any(p, b * p->block, at_most(p->count, (b + 1) * p->block), sums);
+		if (!(p->out.mode & SUM))
+			continue;
+		double *to = p->sums + piece * 2 * p->c;
+		for (long i = 0; i < p->period; i += p->c)
+			for (long c = 0; c < p->c; c++) {
+				to[c] += sums[i + c];
+				to[p->c + c] += sums[p->period + i + c];
+			}
+		memset(sums, 0, sizeof(float) * 2 * (size_t)p->period);
+	}
+}
+
+// repeat gives coefficients of c channels over a period, at *to, and moves that on; NULL stays NULL.
+static const float *repeat(const float *from, long c, long period, float **to) {
+	if (!from)
+		return NULL;
+	float *begin = *to;
+	for (long i = 0; i < period; i++)
+		begin[i] = from[i % c];
+	*to += period;
+	return begin;
+}
+
+static void map(struct pool *pool, const struct job *job) {
+	struct map p = {.pool = pool, .out = job->out, .count = job->count, .c = job->c};
+	p.period = lcm_with_lanes(p.c);
+	p.period *= (MAP_PERIOD + p.period - 1) / p.period;
+	p.block = round_up(at_least(MAP_BLOCK, p.period), p.period);
+	p.blocks = (p.count + p.block - 1) / p.block;
+	p.pieces = at_most(p.blocks, MOST_PIECES);
+	p.in = repeat_coefficients(pool, COEFFICIENTS, job->in, p.c, p.period);
+	float *to = pool_shared(pool, WEIGHTS, 3 * p.period * (long)sizeof(float));
+	p.out.bias = repeat(p.out.bias, p.c, p.period, &to);
+	p.out.scale = repeat(p.out.scale, p.c, p.period, &to);
+	p.out.shift = repeat(p.out.shift, p.c, p.period, &to);
+	if (p.out.mode & SUM)
+		p.sums = sum_partials(pool, 2 * p.c, p.pieces);
+	pool_run(pool, map_piece, &p, p.pieces);
+	if (p.out.mode & SUM)
+		reduce(p.out.sums, p.sums, 2 * p.c, p.pieces);
+}
+
+// Work by rows of a result of n images of oh rows, or by images; with the sums of each piece.
+struct rows {
+	struct pool *pool;
+	const struct job *job;
+	long units, pieces;
+	double *sums; // [pieces][2*channels of the result]
+};
+
+static void run_rows(struct pool *pool, const struct job *job, long units, long channels, void (*task)(void *, long, int)) {
+	struct rows p = {.pool = pool, .job = job, .units = units, .pieces = at_most(units, MOST_PIECES)};
+	const int sum = job->out.mode & SUM;
+	if (sum)
+		p.sums = sum_partials(pool, 2 * channels, p.pieces);
+	pool_run(pool, task, &p, p.pieces);
+	if (sum)
+		reduce(job->out.sums, p.sums, 2 * channels, p.pieces);
+}
+
+// write_channels stores a result for channels c on of `channels`, at pixel, taking its sums into sums[2*channels].
+INLINE void write_channels(const struct sink *out, long pixel, long c, long channels, vec v, float *sums) {
+	const long lanes = channels - c;
+	struct write_coef k = write_coef(out->mode, out, c, lanes);
+	write_part(out->mode, out, pixel * channels + c, v, &k, lanes);
+	if (out->mode & SUM) {
+		store_part(sums + c, load_part(sums + c, lanes) + k.sum, lanes);
+		store_part(sums + channels + c, load_part(sums + channels + c, lanes) + k.product, lanes);
+	}
+}
+
+INLINE vec read_channels(const struct source *in, long pixel, long c, long channels) {
+	const long lanes = channels - c;
+	return read_part(in->mode, in, pixel * channels + c, read_coef(in->mode, in, c, lanes), lanes);
+}
+
+// pooled is the value of a window whose first pixel is given.
+INLINE vec pooled(const int max, const struct job *job, long pixel, long c) {
+	vec v = read_channels(&job->in, pixel, c, job->c);
+	for (long k = 1; k < job->k * job->k; k++) {
+		vec x = read_channels(&job->in, pixel + k / job->k * job->w + k % job->k, c, job->c);
+		v = max ? MAX(x, v) : v + x;
+	}
+	return max ? v : v / (float)(job->k * job->k);
+}
+
+INLINE void pool_piece(const int max, const struct rows *p, long piece, int worker) {
+	const struct job *job = p->job;
+	float *sums = pool_scratch(p->pool, worker, 2 * job->c);
+	memset(sums, 0, sizeof(float) * 2 * (size_t)job->c);
+	for (long u = cut_at(p->units, p->pieces, piece); u < cut_at(p->units, p->pieces, piece + 1); u++) {
+		const long first = (u / job->oh * job->h + u % job->oh * job->stride) * job->w;
+		for (long j = 0; j < job->ow; j++)
+			for (long c = 0; c < job->c; c += VL)
+				write_channels(&job->out, u * job->ow + j, c, job->c, pooled(max, job, first + j * job->stride, c), sums);
+		if (p->sums)
+			add_up(p->sums + piece * 2 * job->c, sums, 2 * job->c);
+	}
+}
+
+static void max_pool_piece(void *context, long piece, int worker) { pool_piece(1, context, piece, worker); }
+static void avg_pool_piece(void *context, long piece, int worker) { pool_piece(0, context, piece, worker); }
+static void max_pool(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->c, max_pool_piece); }
+static void avg_pool(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->c, avg_pool_piece); }
+
+// The number k of the first maximum in a window, in every lane.
+INLINE ivec first_maximum(const struct job *job, long pixel, long c) {
+	vec most = read_channels(&job->in, pixel, c, job->c);
+	ivec at = {0};
+	for (long k = 1; k < job->k * job->k; k++) {
+		vec x = read_channels(&job->in, pixel + k / job->k * job->w + k % job->k, c, job->c);
+		ivec more = x > most;
+		most = MAX(x, most);
+		at = (at & ~more) | (more & ((ivec){0} + (int32_t)k));
+	}
+	return at;
+}
+
+// Pieces are whole images: windows may overlap.
+INLINE void pool_grad_piece(const int max, const struct rows *p, long piece) {
+	const struct job *job = p->job;
+	const long size = job->h * job->w * job->c, window = job->k * job->k;
+	const int tiled = job->stride == job->k && job->h % job->k == 0 && job->w % job->k == 0;
+	for (long n = cut_at(p->units, p->pieces, piece); n < cut_at(p->units, p->pieces, piece + 1); n++) {
+		if (!tiled)
+			memset(job->dx + n * size, 0, sizeof(float) * (size_t)size);
+		for (long i = 0; i < job->oh; i++)
+			for (long j = 0; j < job->ow; j++)
+				for (long c = 0; c < job->c; c += VL) {
+					const long pixel = (n * job->h + i * job->stride) * job->w + j * job->stride, lanes = job->c - c;
+					vec g = read_channels(&job->grad, (n * job->oh + i) * job->ow + j, c, job->c);
+					ivec at = {0};
+					if (max)
+						at = first_maximum(job, pixel, c);
+					else
+						g /= (float)window;
+					for (long k = 0; k < window; k++) {
+						float *dx = job->dx + (pixel + k / job->k * job->w + k % job->k) * job->c + c;
+						vec v = max ? (vec)((ivec)g & (at == (ivec){0} + (int32_t)k)) : g;
+						store_part(dx, tiled ? v : load_part(dx, lanes) + v, lanes);
+					}
+				}
+	}
+}
+
+static void max_pool_grad_piece(void *context, long piece, int worker) {
+	(void)worker;
+	pool_grad_piece(1, context, piece);
+}
+
+static void avg_pool_grad_piece(void *context, long piece, int worker) {
+	(void)worker;
+	pool_grad_piece(0, context, piece);
+}
+
+static void max_pool_grad(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n, job->c, max_pool_grad_piece); }
+static void avg_pool_grad(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n, job->c, avg_pool_grad_piece); }
+
+// Every stride-th pixel, with zeros for channels c to o.
+static void subsample_piece(void *context, long piece, int worker) {
+	const struct rows *p = context;
+	const struct job *job = p->job;
+	float *sums = pool_scratch(p->pool, worker, 2 * job->o);
+	memset(sums, 0, sizeof(float) * 2 * (size_t)job->o);
+	for (long u = cut_at(p->units, p->pieces, piece); u < cut_at(p->units, p->pieces, piece + 1); u++) {
+		const long first = (u / job->oh * job->h + u % job->oh * job->stride) * job->w;
+		for (long j = 0; j < job->ow; j++)
+			for (long c = 0; c < job->o; c += VL) {
+				vec v = c < job->c ? read_channels(&job->in, first + j * job->stride, c, job->c) : (vec){0};
+				write_channels(&job->out, u * job->ow + j, c, job->o, v, sums);
+			}
+		if (p->sums)
+			add_up(p->sums + piece * 2 * job->o, sums, 2 * job->o);
+	}
+}
+
+static void subsample_grad_piece(void *context, long piece, int worker) {
+	(void)worker;
+	const struct rows *p = context;
+	const struct job *job = p->job;
+	const long size = job->h * job->w * job->c;
+	for (long n = cut_at(p->units, p->pieces, piece); n < cut_at(p->units, p->pieces, piece + 1); n++) {
+		memset(job->dx + n * size, 0, sizeof(float) * (size_t)size);
+		for (long i = 0; i < job->oh; i++)
+			for (long j = 0; j < job->ow; j++)
+				for (long c = 0; c < job->o; c += VL) {
+					vec v = read_channels(&job->grad, (n * job->oh + i) * job->ow + j, c, job->o);
+					if (c < job->c)
+						store_part(job->dx + n * size + (i * job->stride * job->w + j * job->stride) * job->c + c, v, job->c - c);
+				}
+	}
+}
+
+static void subsample(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->o, subsample_piece); }
+static void subsample_grad(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n, job->o, subsample_grad_piece); }
+
+// lowbias32 (Wellons 2018).
+INLINE uvec mix(uvec x) {
+	x ^= x >> 16;
+	x *= 0x7feb352dU;
+	x ^= x >> 15;
+	x *= 0x846ca68bU;
+	return x ^ x >> 16;
+}
+
+enum { DROPOUT_BLOCK = 1 << 14 }; // elements of a piece; divides 2^32
+
+// out.y[i] = hash(key, i) < limit ? 0 : in.x[i]*factor; see dropHash.
+static void dropout_piece(void *context, long piece, int worker) {
+	const struct job *job = context;
+	(void)worker;
+	const uint64_t begin = (uint64_t)piece * DROPOUT_BLOCK;
+	const uvec low = (uvec){0} + (uint32_t)job->key;
+	const uvec high = (uvec){0} + ((uint32_t)(job->key >> 32) + (uint32_t)(begin >> 32) * 0x9e3779b9U);
+	uvec lane;
+	for (int l = 0; l < VL; l++)
+		lane[l] = (uint32_t)l;
+	const long end = at_most(job->count, (long)begin + DROPOUT_BLOCK);
+	for (long i = (long)begin; i < end; i += VL) {
+		uvec hash = mix(mix((lane + (uint32_t)i) ^ low) ^ high);
+		vec x = load_part(job->in.x + i, end - i) * job->factor;
+		store_part(job->out.y + i, (vec)((ivec)x & (ivec)(hash >= (uvec){0} + job->limit)), end - i);
+	}
+}
+
+static void dropout(struct pool *pool, const struct job *job) {
+	pool_run(pool, dropout_piece, (void *)job, (job->count + DROPOUT_BLOCK - 1) / DROPOUT_BLOCK);
+}
+
+enum { SOFTMAX_ROWS = 16 };
+
+// Rows of o logits in in.x; see SoftmaxCrossEntropy. dx is the gradient.
+static void softmax_piece(void *context, long piece, int worker) {
+	const struct job *job = context;
+	(void)worker;
+	const long k = job->o;
+	for (long i = piece * SOFTMAX_ROWS; i < at_most(job->n, (piece + 1) * SOFTMAX_ROWS); i++) {
+		const float *row = job->in.x + i * k;
+		const long label = job->labels[i];
+		long best = 0;
+		for (long j = 1; j < k; j++)
+			if (row[j] > row[best])
+				best = j;
+		const double top = row[best];
+		double sum = 0;
+		for (long j = 0; j < k; j++)
+			sum += exp(row[j] - top);
+		if (job->loss)
+			job->loss[i] = (float)(log(sum) + top - row[label]);
+		if (job->dx)
+			for (long j = 0; j < k; j++)
+				job->dx[i * k + j] = (float)((exp(row[j] - top) / sum - (j == label)) / (double)job->n);
+		if (job->correct)
+			job->correct[i] = best == label;
+	}
+}
+
+static void softmax(struct pool *pool, const struct job *job) {
+	pool_run(pool, softmax_piece, (void *)job, (job->n + SOFTMAX_ROWS - 1) / SOFTMAX_ROWS);
+}
+
+// d = g + decay*w;  m = momentum*m + d;  w -= rate * (nesterov ? d + momentum*m : m)
+static void sgd(long n, float *w, const float *g, float *m, const struct update *u) {
+	for (long i = 0; i < n; i += VL) {
+		const long lanes = n - i;
+		vec x = load_part(w + i, lanes), d = load_part(g + i, lanes) + u->decay * x, step = d;
+		if (m) {
+			step = u->momentum * load_part(m + i, lanes) + d;
+			store_part(m + i, step, lanes);
+			if (u->nesterov)
+				step = d + u->momentum * step;
+		}
+		store_part(w + i, x - u->rate * step, lanes);
+	}
+}
+
+// d = g + decay*w;  m = beta1*m + (1-beta1)*d;  v = beta2*v + (1-beta2)*d*d;  w -= rate * m / (sqrt(v) + eps)
+static void adam(long n, float *w, const float *g, float *m, float *v, const struct update *u) {
+	for (long i = 0; i < n; i += VL) {
+		const long lanes = n - i;
+		vec x = load_part(w + i, lanes), d = load_part(g + i, lanes) + u->decay * x;
+		vec first = u->beta1 * load_part(m + i, lanes) + (1 - u->beta1) * d;
+		vec second = u->beta2 * load_part(v + i, lanes) + (1 - u->beta2) * d * d;
+		store_part(m + i, first, lanes);
+		store_part(v + i, second, lanes);
+		store_part(w + i, x - u->rate * first / (SQRT(second) + u->eps), lanes);
+	}
+}

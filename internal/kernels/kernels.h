@@ -1,0 +1,79 @@
+// What the Go side and every instruction set agree on: the description of one call, and the table of functions.
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include <stdint.h>
+
+struct pool;
+
+// How an activation or a gradient is read: element i, of channel c, is
+//
+//	v = x[i];  AFFINE: v = v*s0[c] + s1[c];  GRAD: v = v*s0[c] + (x2[i]*s1[c] + s2[c]);  ADD: v += r[i];
+//	RELU: v = max(0, v);  JOIN: joined[i] = v
+//
+// RELU comes with AFFINE (by 1 and 0 if need be), AFFINE never with GRAD, ADD or JOIN.
+enum { AFFINE = 1, RELU = 2, GRAD = 4, ADD = 8, JOIN = 16 };
+struct source {
+	const float *x, *x2, *r, *s0, *s1, *s2;
+	float *joined;
+	int mode;
+};
+
+// How a result v of element i, channel c, is stored:
+//
+//	v += bias[c] (if not NULL);  RESIDUAL: v += residual[i];
+//	MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;  y[i] = v unless DISCARD;
+//	SUM: sums[c] += v, sums[channels+c] += v * (THROUGH ? through[i] : v)
+//
+// MASK comes with THROUGH, and neither with RESIDUAL or bias.
+enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16 };
+struct sink {
+	float *y;
+	const float *bias, *residual, *through, *scale, *shift;
+	double *sums;
+	int mode;
+};
+
+// One call. Images are n x [h,w,c]; a convolution makes n x [oh,ow,o] of them, a pooling n x [oh,ow,c].
+struct job {
+	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel or window
+	struct source in, grad;                // what is read: an activation, a gradient
+	struct sink out;
+	const float *weights; // [k,k,c,o]
+	float *dw, *dbias;    // [k,k,c,o], [o] or NULL
+	float *dx;            // as the input
+	long count;           // elements, of elementwise work
+	uint64_t key;         // of dropout: elements whose hash is below limit are dropped, others scaled
+	uint32_t limit;
+	float factor;
+	const int32_t *labels;
+	int32_t *correct;
+	float *loss;
+};
+
+// The numbers of an optimizer's step; see SGD and AdamStep.
+struct update {
+	float rate, momentum, decay, beta1, beta2, eps;
+	int nesterov;
+};
+
+// What a call computes; see Backend for each. MAP takes count elements of c channels from in to out. The gradient of data
+// reads grad and stores in out; other gradients of an input are stored in dx.
+enum operation {
+	CONV, CONV_GRAD_DATA, CONV_GRAD_WEIGHTS, MAP, MAX_POOL, MAX_POOL_GRAD, AVG_POOL, AVG_POOL_GRAD,
+	SUBSAMPLE, SUBSAMPLE_GRAD, DROPOUT, SOFTMAX, OPERATIONS
+};
+
+// One of these exists for every instruction set.
+struct kernels {
+	const char *name;
+	void (*run[OPERATIONS])(struct pool *, const struct job *);
+	void (*sgd)(long n, float *w, const float *g, float *m, const struct update *);
+	void (*adam)(long n, float *w, const float *g, float *m, float *v, const struct update *);
+};
+
+// kernels_named returns the table of an instruction set ("avx512", "avx2", "generic") that this processor has, or NULL;
+// "" means the best.
+const struct kernels *kernels_named(const char *name);
+
+#endif

@@ -1,0 +1,179 @@
+#include "pool.h"
+
+#include "memory.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	LINE = 64,
+	SPINS = 4000, // pauses before a helper sleeps or the caller gives up its core: some 50 us
+};
+
+struct block {
+	void *at;
+	size_t bytes;
+	char pad[LINE - sizeof(void *) - sizeof(size_t)];
+};
+
+// The gate says which task is going on: its number in the upper half, OPEN while pieces are handed out, and how many
+// helpers are inside. A helper that comes late finds it closed and nobody waits for it.
+enum { OPEN = 1 << 16, INSIDE = OPEN - 1 };
+
+struct pool {
+	int threads;
+	void (*task)(void *, long, int);
+	void *context;
+	long pieces;
+	struct block *scratch; // of each worker
+	struct block shared[SHARED_SLOTS];
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	_Alignas(LINE) atomic_ulong gate;
+	atomic_int sleeping, closed;
+	_Alignas(LINE) atomic_long next;
+};
+
+static void pause_cpu(void) {
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void *grow(struct block *b, size_t bytes) {
+	if (b->bytes < bytes) {
+		memory_put(b->at);
+		b->at = memory_get(bytes);
+		b->bytes = bytes;
+		if (!b->at) {
+			fprintf(stderr, "kernels: no memory for %zu MB of scratch\n", bytes >> 20);
+			abort();
+		}
+	}
+	return b->at;
+}
+
+struct pool *pool_new(int threads) {
+	struct pool *p = memory_get(sizeof *p);
+	if (!p)
+		return NULL;
+	p->threads = threads;
+	p->scratch = memory_get(sizeof(struct block) * (size_t)threads);
+	if (!p->scratch) {
+		memory_put(p);
+		return NULL;
+	}
+	pthread_mutex_init(&p->mutex, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	return p;
+}
+
+void pool_free(struct pool *p) {
+	for (int i = 0; i < p->threads; i++)
+		memory_put(p->scratch[i].at);
+	for (int i = 0; i < SHARED_SLOTS; i++)
+		memory_put(p->shared[i].at);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->mutex);
+	memory_put(p->scratch);
+	memory_put(p);
+}
+
+void pool_close(struct pool *p) {
+	pthread_mutex_lock(&p->mutex);
+	atomic_store(&p->closed, 1);
+	pthread_cond_broadcast(&p->wake);
+	pthread_mutex_unlock(&p->mutex);
+}
+
+static void work(struct pool *p, int worker) {
+	for (;;) {
+		long piece = atomic_fetch_add(&p->next, 1);
+		if (piece >= p->pieces)
+			return;
+		p->task(p->context, piece, worker);
+	}
+}
+
+// await returns the gate once it shows an open task after the last one, or 0 when the pool closes.
+static unsigned long await(struct pool *p, unsigned long last) {
+	for (int i = 0; i < SPINS; i++) {
+		unsigned long g = atomic_load(&p->gate);
+		if (g >> 32 != last && g & OPEN)
+			return g;
+		if (atomic_load(&p->closed))
+			return 0;
+		pause_cpu();
+	}
+	pthread_mutex_lock(&p->mutex);
+	atomic_fetch_add(&p->sleeping, 1);
+	unsigned long g;
+	for (;;) {
+		g = atomic_load(&p->gate);
+		if (g >> 32 != last && g & OPEN)
+			break;
+		if (atomic_load(&p->closed)) {
+			g = 0;
+			break;
+		}
+		pthread_cond_wait(&p->wake, &p->mutex);
+	}
+	atomic_fetch_sub(&p->sleeping, 1);
+	pthread_mutex_unlock(&p->mutex);
+	return g;
+}
+
+void pool_help(struct pool *p, int worker) {
+	unsigned long last = 0;
+	for (;;) {
+		unsigned long g = await(p, last);
+		if (!g)
+			return;
+		if (!atomic_compare_exchange_strong(&p->gate, &g, g + 1))
+			continue;
+		last = g >> 32;
+		work(p, worker);
+		atomic_fetch_sub(&p->gate, 1);
+	}
+}
+
+void pool_run(struct pool *p, void (*task)(void *, long, int), void *context, long pieces) {
+	if (p->threads == 1 || pieces == 1) {
+		for (long i = 0; i < pieces; i++)
+			task(context, i, 0);
+		return;
+	}
+	p->task = task;
+	p->context = context;
+	p->pieces = pieces;
+	atomic_store(&p->next, 0);
+	unsigned long number = ((atomic_load(&p->gate) >> 32) + 1) & UINT32_MAX;
+	atomic_store(&p->gate, (number ? number : 1) << 32 | OPEN);
+	if (atomic_load(&p->sleeping)) {
+		pthread_mutex_lock(&p->mutex);
+		pthread_cond_broadcast(&p->wake);
+		pthread_mutex_unlock(&p->mutex);
+	}
+	work(p, 0);
+	atomic_fetch_and(&p->gate, ~(unsigned long)OPEN);
+	for (int i = 0; atomic_load(&p->gate) & INSIDE; i++) {
+		if (i < SPINS)
+			pause_cpu();
+		else
+			sched_yield();
+	}
+}
+
+float *pool_scratch(struct pool *p, int worker, long floats) {
+	return grow(&p->scratch[worker], (size_t)floats * sizeof(float));
+}
+
+void *pool_shared(struct pool *p, enum shared slot, long bytes) {
+	return grow(&p->shared[slot], (size_t)bytes);
+}

@@ -1,0 +1,30 @@
+// A pool of threads that share the pieces of one task after another, and the scratch memory they work in.
+#ifndef POOL_H
+#define POOL_H
+
+struct pool;
+
+// pool_new makes a pool of so many threads, the caller's included: threads-1 times pool_help must be called, each on its
+// own thread. NULL when there is no memory.
+struct pool *pool_new(int threads);
+
+// pool_help works as helper number worker (from 1) until pool_close; it spins a little for the next task, then sleeps.
+void pool_help(struct pool *pool, int worker);
+
+// pool_close sends the helpers home; pool_free may be called once they have returned.
+void pool_close(struct pool *pool);
+void pool_free(struct pool *pool);
+
+// pool_run calls task(context, piece, worker) once for every piece < pieces, on any thread and in any order, and returns
+// when all are done. Two calls with the same worker never overlap.
+void pool_run(struct pool *pool, void (*task)(void *context, long piece, int worker), void *context, long pieces);
+
+// pool_scratch is memory for a worker alone, kept between tasks, on a cache line; whatever was in it is still there only
+// as long as nobody asks for more. It ends the process when there is no memory.
+float *pool_scratch(struct pool *pool, int worker, long floats);
+
+// pool_shared is the same for a task's caller, who hands it to all workers; there are several, told apart by a slot.
+enum shared { WEIGHTS, PARTIALS, SUMS, TILES, COEFFICIENTS, SHARED_SLOTS };
+void *pool_shared(struct pool *pool, enum shared slot, long bytes);
+
+#endif

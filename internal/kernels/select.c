@@ -1,0 +1,25 @@
+// Which kernels to use; compiled for no instruction set in particular, so that it can ask on any processor.
+#include "kernels.h"
+
+#include <stddef.h>
+#include <string.h>
+
+extern const struct kernels kernels_avx512, kernels_avx2, kernels_generic;
+
+const struct kernels *kernels_named(const char *name) {
+	const struct kernels *have[3];
+	int n = 0;
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+	if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+		have[n++] = &kernels_avx512;
+	if (avx2)
+		have[n++] = &kernels_avx2;
+#endif
+	have[n++] = &kernels_generic;
+	for (int i = 0; i < n; i++)
+		if (!*name || !strcmp(have[i]->name, name))
+			return have[i];
+	return NULL;
+}

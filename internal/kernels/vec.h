@@ -1,0 +1,155 @@
+// Vectors of VL floats, by GCC's vector extensions, and how they are read and stored. Included by isa.h.
+//
+// An instruction set defines, before:
+//	VL            lanes of a vector: 4, 8 or 16
+//	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers
+//	GRAD_ROWS     the same for the gradient of weights; divides 16
+//	MAX(a, b)     a > b ? a : b in every lane
+//	KEEP(t, v)    v where t > 0, else 0
+//	SQRT(v)       the square root
+
+typedef float vec __attribute__((vector_size(VL * 4)));
+typedef float vec_at_float __attribute__((vector_size(VL * 4), aligned(4)));
+typedef int32_t ivec __attribute__((vector_size(VL * 4)));
+typedef uint32_t uvec __attribute__((vector_size(VL * 4)));
+
+// Constants given to an INLINE function, such as modes and block sizes, are known when it is compiled.
+#define INLINE static inline __attribute__((always_inline))
+// Loops over vectors that live in registers: one level only, and always on their own, or gcc unrolls them too late and
+// keeps every vector in memory.
+#define UNROLL _Pragma("GCC unroll 64")
+
+enum { BLOCK = 16 }; // channels that lie together in a transformed tile
+
+INLINE vec load(const float *p) { return *(const vec_at_float *)p; }
+INLINE void store(float *p, vec v) { *(vec_at_float *)p = v; }
+INLINE vec splat(float x) { return (vec){0} + x; }
+
+// The first n lanes; the others are 0.
+INLINE vec load_part(const float *p, long n) {
+	if (n >= VL)
+		return load(p);
+	vec v = {0};
+	for (long i = 0; i < n; i++)
+		v[i] = p[i];
+	return v;
+}
+
+INLINE void store_part(float *p, vec v, long n) {
+	if (n >= VL) {
+		store(p, v);
+		return;
+	}
+	for (long i = 0; i < n; i++)
+		p[i] = v[i];
+}
+
+INLINE long at_most(long a, long b) { return a < b ? a : b; }
+INLINE long at_least(long a, long b) { return a > b ? a : b; }
+INLINE long round_up(long a, long b) { return (a + b - 1) / b * b; }
+
+// The coefficients of a source for the channels of one vector.
+struct read_coef {
+	vec s0, s1, s2;
+};
+
+INLINE struct read_coef read_coef(const int mode, const struct source *s, long c, long n) {
+	struct read_coef k = {{0}, {0}, {0}};
+	if (mode & (AFFINE | GRAD)) {
+		k.s0 = load_part(s->s0 + c, n);
+		k.s1 = load_part(s->s1 + c, n);
+	}
+	if (mode & GRAD)
+		k.s2 = load_part(s->s2 + c, n);
+	return k;
+}
+
+// read_part is elements i to i+n as the source says; see struct source. n >= VL: a whole vector.
+INLINE vec read_part(const int mode, const struct source *s, long i, struct read_coef k, long n) {
+	vec v = load_part(s->x + i, n);
+	if (mode & AFFINE)
+		v = v * k.s0 + k.s1;
+	if (mode & GRAD)
+		v = v * k.s0 + (load_part(s->x2 + i, n) * k.s1 + k.s2);
+	if (mode & ADD)
+		v += load_part(s->r + i, n);
+	if (mode & RELU)
+		v = MAX((vec){0}, v); // in this order, NaN stays NaN
+	if (mode & JOIN)
+		store_part(s->joined + i, v, n);
+	return v;
+}
+
+INLINE vec read_at(const int mode, const struct source *s, long i, struct read_coef k) {
+	return read_part(mode, s, i, k, VL);
+}
+
+// The coefficients of a sink for the channels of one vector, and the sums taken so far.
+struct write_coef {
+	vec bias, scale, shift, sum, product;
+};
+
+INLINE struct write_coef write_coef(const int mode, const struct sink *s, long c, long n) {
+	struct write_coef k = {{0}, {0}, {0}, {0}, {0}};
+	if (s->bias)
+		k.bias = load_part(s->bias + c, n);
+	if (mode & MASK) {
+		k.scale = load_part(s->scale + c, n);
+		k.shift = load_part(s->shift + c, n);
+	}
+	return k;
+}
+
+// write_part stores v as elements i to i+n as the sink says; see struct sink. Lanes from n on must be 0 in v and bias.
+INLINE void write_part(const int mode, const struct sink *s, long i, vec v, struct write_coef *k, long n) {
+	if (mode & THROUGH) {
+		vec t = load_part(s->through + i, n);
+		if (mode & MASK)
+			v = KEEP(t * k->scale + k->shift, v);
+		if (mode & SUM) {
+			k->sum += v;
+			k->product += v * t;
+		}
+	} else {
+		v += k->bias;
+		if (mode & RESIDUAL)
+			v += load_part(s->residual + i, n);
+		if (mode & SUM) {
+			k->sum += v;
+			k->product += v * v;
+		}
+	}
+	if (!(mode & DISCARD))
+		store_part(s->y + i, v, n);
+}
+
+INLINE void write_at(const int mode, const struct sink *s, long i, vec v, struct write_coef *k) {
+	write_part(mode, s, i, v, k, VL);
+}
+
+// Work is cut into pieces by the problem alone, so that sums are the same for any number of threads: piece p of a cut of
+// so many units covers the units from cut_at(p) to cut_at(p+1).
+enum { MOST_PIECES = 64 };
+INLINE long cut_at(long units, long pieces, long p) { return units * p / pieces; }
+
+// add_up adds float sums of one block, [n], to those of a piece, and clears them.
+static void add_up(double *to, float *from, long n) {
+	for (long i = 0; i < n; i++) {
+		to[i] += from[i];
+		from[i] = 0;
+	}
+}
+
+// reduce: to[i] = sum over pieces of from[piece][i], in their order.
+static void reduce(double *to, const double *from, long n, long pieces) {
+	memset(to, 0, sizeof(double) * (size_t)n);
+	for (long p = 0; p < pieces; p++)
+		for (long i = 0; i < n; i++)
+			to[i] += from[p * n + i];
+}
+
+static double *sum_partials(struct pool *pool, long n, long pieces) {
+	double *d = pool_shared(pool, SUMS, pieces * n * (long)sizeof(double));
+	memset(d, 0, sizeof(double) * (size_t)(pieces * n));
+	return d;
+}
