@@ -18,10 +18,12 @@ func main() { os.Exit(mainCode()) }
 func mainCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	host, _ := os.Hostname()
+	cache, _ := os.UserCacheDir() // "" without a home
 	a := &app{
 		out: os.Stdout, err: os.Stderr,
-		getenv: os.Getenv, now: time.Now, host: host,
+		getenv: os.Getenv, now: time.Now, host: host, cache: cache,
 		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		errTTY: term.IsTerminal(int(os.Stderr.Fd())),
 	}

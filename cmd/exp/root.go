@@ -23,6 +23,7 @@ type app struct {
 	getenv         func(string) string
 	now            func() time.Time
 	host           string
+	cache          string // the user's folder for what can be made again; "" = none
 	settings       settings
 	ran            bool // a verb's own work has begun: what fails before it is a usage mistake
 }
@@ -84,6 +85,8 @@ func newRootCmd(a *app) *cobra.Command {
 		v.BindPFlag(s.key, flags.Lookup(s.key))
 		v.BindEnv(s.key, s.env)
 	}
+	cmd.SetFlagErrorFunc(flagError)
+	cmd.AddCommand(newRunCmd(a), newCheckCmd(a), newConfigCmd(a), newDescribeCmd(a), newListCmd(a), newBenchCmd(a), newVersionCmd(a))
 	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newQueryCmd(a))
 	return cmd
 }

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"exp/internal/term"
+	"exp/runner"
+)
+
+// BenchOptions are what `exp bench` was asked.
+type BenchOptions struct {
+	experimentFlags
+	Steps, Warmup int
+	Fixed, Phases bool
+	JSON          bool
+}
+
+func newBenchCmd(a *app) *cobra.Command {
+	o := &BenchOptions{}
+	cmd := &cobra.Command{
+		Use:   "bench FILE",
+		Short: "Measure the train step of an experiment",
+		Long: `Measure the train step of an experiment: whole batches, no evaluation; nothing is recorded.
+GFLOP/s count three times the forward pass's multiply-adds, two operations each.
+
+` + experimentHelp + `
+
+` + exitCodes,
+		Example: "  exp bench resnet-cifar --steps 50\n  exp bench resnet-cifar --fixed --phases\n  exp bench quickstart --json",
+		Args:    oneFile,
+		RunE: a.run(func(cmd *cobra.Command, files []string) error {
+			if o.Steps < 1 || o.Warmup < 0 {
+				return usage("--steps must be at least 1, --warmup at least 0")
+			}
+			return a.bench(cmd.Context(), o, files)
+		}),
+	}
+	o.flags(cmd)
+	cmd.Flags().IntVar(&o.Steps, "steps", 20, "measured steps")
+	cmd.Flags().IntVar(&o.Warmup, "warmup", 3, "steps before them")
+	cmd.Flags().BoolVar(&o.Fixed, "fixed", false, "one batch of random numbers instead of the experiment's data")
+	cmd.Flags().BoolVar(&o.Phases, "phases", false, "time every operation too; costs a little speed")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "write JSON")
+	return cmd
+}
+
+func (a *app) bench(ctx context.Context, o *BenchOptions, files []string) error {
+	loaded, err := a.loadAll(&o.experimentFlags, files)
+	if err != nil {
+		return err
+	}
+	plan, err := runner.NewPlan(loaded[0])
+	if err != nil {
+		return err
+	}
+	show := newProgress(a, 0)
+	env := a.dataEnv()
+	env.Progress = show.download
+	r, err := runner.Bench(ctx, plan, runner.BenchOptions{
+		Threads: a.threads(), Steps: o.Steps, Warmup: o.Warmup, Fixed: o.Fixed, Phases: o.Phases, Env: env, Now: a.now,
+	})
+	show.clear()
+	if err != nil {
+		return fmt.Errorf("measure %s: %w", loaded[0].Name, err)
+	}
+	if r.PeakRSSBytes, err = peakRSS(); err != nil {
+		return err
+	}
+	if o.JSON {
+		return term.WriteJSON(a.out, r)
+	}
+	return a.printBench(r)
+}
+
+func (a *app) printBench(r runner.BenchResult) error {
+	color := a.color(a.outTTY)
+	fmt.Fprintf(a.out, "%.0f examples/s, %.1f GFLOP/s; batch %d, %d steps, %d threads, %s; at most %s MB of memory, %s MB of them buffers\n\n",
+		r.ExamplesPerSecond, r.GFLOPS, r.Batch, r.Steps, r.Threads, r.ISA,
+		term.Count(r.PeakRSSBytes/1e6), term.Count(r.BufferBytes/1e6))
+	t := &term.Table{Columns: []term.Column{{Name: "phase"}, {Name: "ms", Head: "ms a step", Text: term.Fixed(2)}}}
+	phases := slices.SortedFunc(maps.Keys(r.StepMS), func(a, b string) int { return int(r.StepMS[a]*1e6) - int(r.StepMS[b]*1e6) })
+	for _, phase := range phases {
+		t.Add(phase, r.StepMS[phase])
+	}
+	if err := t.Write(a.out, term.Text, color); err != nil || len(r.Ops) == 0 {
+		return err
+	}
+	t = &term.Table{Columns: []term.Column{{Name: "operation"}, {Name: "layer"}, {Name: "ms", Head: "ms a step", Text: term.Fixed(3)}, {Name: "share", Text: term.Fixed(3)}}}
+	for _, op := range r.Ops {
+		t.Add(op.Kind, op.Layer, op.MS, op.MS/r.StepMS["total"])
+	}
+	fmt.Fprintln(a.out)
+	return t.Write(a.out, term.Text, color)
+}
+
+// peakRSS is the most memory that this process has had, in bytes.
+func peakRSS() (int64, error) {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0, fmt.Errorf("read the peak memory: %w", err)
+	}
+	if runtime.GOOS == "darwin" {
+		return int64(u.Maxrss), nil
+	}
+	return int64(u.Maxrss) * 1024, nil // Linux counts kilobytes
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"exp/configs"
+	"exp/data"
+	"exp/internal/source"
+)
+
+// experimentHelp says how an experiment is named and changed on the command line.
+const experimentHelp = `FILE is an experiment file, or the name of a shipped experiment (exp list experiments).
+--set changes one value: a dotted path, items of lists by number, last, all or their
+name; the value is YAML. Files first, then --set-file, then --set: later wins.`
+
+// experimentFlags change experiments from the command line.
+type experimentFlags struct {
+	set, setFiles []string
+	seed          int64
+	cmd           *cobra.Command // tells whether a seed was given
+}
+
+func (e *experimentFlags) flags(cmd *cobra.Command) {
+	e.cmd = cmd
+	cmd.Flags().StringArrayVarP(&e.set, "set", "s", nil, "change a value, as in optimizer.lr=0.05 (repeatable)")
+	cmd.Flags().StringArrayVar(&e.setFiles, "set-file", nil, "file of changes (repeatable)")
+	cmd.Flags().Int64Var(&e.seed, "seed", 0, "change the seed")
+}
+
+// dataEnv is where data sets are looked for.
+func (a *app) dataEnv() data.Env {
+	env := data.NewEnv(func(key string) string {
+		if key == "EXP_DATA_DIR" {
+			return a.settings.Data
+		}
+		return a.getenv(key)
+	}, a.cache)
+	env.Warn = func(text string) { a.say("warning: %s", text) }
+	return env
+}
+
+// load reads experiments, nil where there are mistakes; all mistakes of all of
+// them come in one list.
+func (a *app) load(e *experimentFlags, files []string) ([]*configs.Loaded, *source.Problems, error) {
+	o := configs.Options{Set: e.set, SetFiles: e.setFiles, Env: a.dataEnv()}
+	if e.cmd.Flags().Changed("seed") {
+		o.Seed = &e.seed
+	}
+	loaded, all := make([]*configs.Loaded, len(files)), &joined{files: map[string]*source.File{}}
+	for i, file := range files {
+		l, err := configs.Load(file, o)
+		switch problems := err.(type) {
+		case nil:
+			loaded[i] = l
+		case *source.Problems:
+			all.add(problems)
+		default:
+			return nil, nil, fmt.Errorf("load %s: %w", file, err)
+		}
+	}
+	return loaded, &all.Problems, nil
+}
+
+// loadAll is load for verbs that do nothing when there is a mistake.
+func (a *app) loadAll(e *experimentFlags, files []string) ([]*configs.Loaded, error) {
+	loaded, problems, err := a.load(e, files)
+	if err != nil {
+		return nil, err
+	}
+	return loaded, a.refuse(problems)
+}
+
+// refuse shows mistakes, if there are any.
+func (a *app) refuse(problems *source.Problems) error {
+	if problems.Len() == 0 {
+		return nil
+	}
+	fmt.Fprint(a.err, problems.Render())
+	return &silentError{2}
+}
+
+// joined collects the mistakes of several experiments in their order; what they
+// share (a base, a --set) is shown once.
+type joined struct {
+	source.Problems
+	files map[string]*source.File
+}
+
+func (j *joined) add(p *source.Problems) {
+	for _, d := range p.List() {
+		if f := d.Span.File; f != nil {
+			key := f.Name + "\x00" + f.Text
+			if j.files[key] == nil {
+				same := *f
+				same.Order = len(j.files)
+				j.files[key] = &same
+			}
+			d.Span.File = j.files[key]
+		}
+		j.Add(d)
+	}
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"exp/configs"
+	"exp/internal/term"
+	"exp/runner"
+	"exp/tracking"
+)
+
+// RunOptions are what `exp run` was asked.
+type RunOptions struct {
+	experimentFlags
+	Name string
+	Tags []string
+	JSON bool
+}
+
+func newRunCmd(a *app) *cobra.Command {
+	o := &RunOptions{}
+	cmd := &cobra.Command{
+		Use:   "run FILE...",
+		Short: "Train experiments, one after another, and record the runs",
+		Long: `Train experiments, one after another, and record the runs. Nothing is run while there is
+a mistake in any of them; a run that fails does not stop the next. Interrupted (Ctrl-C), a
+run finishes its step and is recorded; a second Ctrl-C ends it at once.
+
+` + experimentHelp + `
+
+` + exitCodes,
+		Example: "  exp run quickstart\n  exp run he2015 he2015-plain --set model.units=9 --seed 3 --tag degradation",
+		Args:    someFiles,
+		RunE: a.run(func(cmd *cobra.Command, files []string) error {
+			return a.runAll(cmd.Context(), o, files)
+		}),
+	}
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.Name, "name", "", "what the runs are called in lists (default: the experiment's name)")
+	cmd.Flags().StringArrayVar(&o.Tags, "tag", nil, "label of the runs (repeatable)")
+	cmd.Flags().BoolVar(&o.JSON, "json", false, "end with a line of JSON for each run: its row in the store")
+	return cmd
+}
+
+func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
+	loaded, err := a.loadAll(&o.experimentFlags, files)
+	if err != nil {
+		return err
+	}
+	store, err := tracking.Open(ctx, a.settings.DB, a.env())
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	failed := false
+	for i, l := range loaded {
+		status, err := a.runOne(ctx, store, o, l)
+		if err != nil {
+			return err
+		}
+		if status == runner.Interrupted {
+			if rest := files[i+1:]; len(rest) > 0 {
+				a.say("not run: %s", strings.Join(rest, ", "))
+			}
+			return &silentError{130}
+		}
+		failed = failed || status != runner.Done
+	}
+	if failed {
+		return &silentError{1}
+	}
+	return nil
+}
+
+// runOne trains and records one experiment, and tells how it ended. The error is
+// one of the store: without it, nothing can be recorded.
+func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, l *configs.Loaded) (status string, err error) {
+	plan, err := runner.NewPlan(l)
+	if err != nil {
+		return "", err
+	}
+	threads := a.threads()
+	run, err := store.Start(ctx, newRun(l, o, threads))
+	if err != nil {
+		return "", err
+	}
+	a.say("run %s: %s, %s", run.ID, l.Name, size(l.Net))
+	show := newProgress(a, l.Train.Epochs)
+	var unrecorded error // what the store refused without the runner knowing
+	env := a.dataEnv()
+	env.Progress = show.download
+	env.Warn = func(text string) {
+		show.say("warning: %s", text)
+		unrecorded = errors.Join(unrecorded, run.Event(ctx, "warning", text))
+	}
+	result, err := runner.Run(ctx, plan, runner.Options{
+		Threads: threads, Dir: run.Dir, Env: env, Recorder: recorder{run}, Progress: show, Now: a.now,
+	})
+	show.end()
+	if err == nil && result.Reason != "" {
+		err = errors.New(result.Reason)
+	}
+	if err != nil {
+		a.say("run %s: %s: %v", run.ID, result.Status, err)
+	}
+	if err := errors.Join(unrecorded, run.Finish(ctx, result.Status, err)); err != nil {
+		return "", err
+	}
+	record, err := store.Run(context.WithoutCancel(ctx), run.ID)
+	if err != nil {
+		return "", err
+	}
+	return result.Status, a.printRun(record, o.JSON)
+}
+
+// newRun is what is known of a run before it starts.
+func newRun(l *configs.Loaded, o *RunOptions, threads int) tracking.NewRun {
+	b := readBuild()
+	total, trainable, _ := l.Net.Count()
+	n := tracking.NewRun{
+		Name: o.Name, Experiment: l.Name, Config: l.YAML(false), Seed: l.Seed, Epochs: l.Train.Epochs,
+		Shortcut: shortcut(l.Params()), Depth: l.Net.Depth(), ParamsTotal: total, ParamsTrainable: trainable, MACs: l.Net.MACs(),
+		ConfigHash: l.Hash(), GroupHash: l.GroupHash(),
+		Threads: threads, CPU: cpuModel() + ", " + kernelISA(), Version: b.version, GitCommit: b.commit, GitDirty: b.modified,
+		Tags: o.Tags,
+	}
+	for _, p := range l.Params() {
+		n.Params = append(n.Params, tracking.Param(p))
+	}
+	return n
+}
+
+// shortcut names the shortcuts of a net: one, or several where stages differ.
+func shortcut(params []configs.Param) string {
+	var all []string
+	for _, p := range params {
+		if name, ok := p.Value.(string); ok && strings.HasSuffix(p.Key, ".unit.shortcut") && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// threads is how many to compute with.
+func (a *app) threads() int {
+	if a.settings.Threads > 0 {
+		return a.settings.Threads
+	}
+	return runtime.GOMAXPROCS(0) // the processors that this process may use
+}
+
+// printRun writes the outcome of a run for a person, or its row for a program.
+func (a *app) printRun(r tracking.Record, asJSON bool) error {
+	if !asJSON {
+		_, err := fmt.Fprintf(a.out, "%s  %s  %s  %d of %d epochs  %s\n", r.ID, r.Name, r.Status, r.EpochsDone, r.EpochsPlanned, term.Duration(r.Seconds))
+		return err
+	}
+	row := term.Object{}
+	for _, f := range r.Fields() {
+		row = append(row, term.Pair{Key: f.Name, Value: f.Value})
+	}
+	text, err := json.Marshal(row)
+	if err != nil {
+		return fmt.Errorf("write run %s as JSON: %w", r.ID, err)
+	}
+	_, err = fmt.Fprintf(a.out, "%s\n", text)
+	return err
+}
+
+// recorder keeps what the runner tells in the store.
+type recorder struct{ run *tracking.Run }
+
+var _ runner.DataRecorder = recorder{}
+
+// Data implements runner.DataRecorder.
+func (r recorder) Data(ctx context.Context, hash string) error { return r.run.SetDataHash(ctx, hash) }
+
+// Epoch implements runner.Recorder.
+func (r recorder) Epoch(ctx context.Context, e runner.Epoch) error {
+	metrics := make([]tracking.Metric, len(e.Metrics))
+	for i, m := range e.Metrics {
+		metrics[i] = tracking.Metric(m)
+	}
+	return r.run.Epoch(ctx, e.N, metrics)
+}
+
+// Artifact implements runner.Recorder.
+func (r recorder) Artifact(ctx context.Context, kind, path string) error {
+	return r.run.Artifact(ctx, kind, path)
+}
