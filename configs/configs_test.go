@@ -4,7 +4,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -82,5 +81,3 @@ func inside(t *testing.T, s source.Span) {
 		t.Fatalf("%v, %d long: the line has %d characters", s, s.Len, width)
 	}
 }
-
-var _ = reflect.DeepEqual

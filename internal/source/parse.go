@@ -15,6 +15,7 @@ import (
 const (
 	maxNodes = 100_000 // values of one text, aliases expanded
 	maxDepth = 64      // maps and lists inside one another
+	maxKeys  = 1000    // of one map
 )
 
 // Parse reads the one YAML document of f. It returns nil when the text cannot be read or holds nothing, after adding
@@ -28,7 +29,7 @@ func ParseFrom(f *File, offset int, p *Problems) *Node {
 	}
 	r := reader{file: f, p: p, lines: strings.Split(f.Text[offset:], "\n"), done: map[*yaml.Node]*expanded{}}
 	start := f.At(offset, 1)
-	r.line, r.col = start.Line-1, start.Col-1
+	r.startLine, r.startCol = start.Line-1, start.Col-1
 
 	dec := yaml.NewDecoder(strings.NewReader(f.Text[offset:]))
 	var doc, more yaml.Node
@@ -103,7 +104,10 @@ type reader struct {
 	file      *File
 	p         *Problems
 	lines     []string
-	line, col int  // added to every line, and to every column of the first line
+	startLine int // added to every line
+	startCol  int // added to every column of the first line
+	current   int // the line that runes holds
+	runes     []rune
 	nodes     int  // so far, aliases expanded
 	broken    bool // the tree is of no use
 	done      map[*yaml.Node]*expanded
@@ -175,35 +179,44 @@ func (r *reader) firstBad(guess int) int {
 	return 1
 }
 
+// lineAt returns the characters of a line; the last one asked for is kept, as nodes come in order.
+func (r *reader) lineAt(n int) []rune {
+	if n = max(1, min(n, len(r.lines))); n != r.current {
+		r.current, r.runes = n, []rune(r.lines[n-1])
+	}
+	return r.runes
+}
+
 // span makes a Span of the library's position, cut to the line.
 func (r *reader) span(line, col, length int) Span {
 	line = max(1, min(line, len(r.lines)))
-	width := utf8.RuneCountInString(r.lines[line-1])
+	width := len(r.lineAt(line))
 	col = max(1, min(col, width+1))
 	length = max(1, min(length, width-col+1))
 	if line == 1 {
-		col += r.col
+		col += r.startCol
 	}
-	return Span{r.file, r.line + line, col, length}
+	return Span{r.file, r.startLine + line, col, length}
 }
+
+// maxMark is how many characters are marked at most.
+const maxMark = 200
 
 // place finds the span of a node, from its beginning to the end of its text on that line.
 func (r *reader) place(n *yaml.Node) Span {
-	at := r.span(n.Line, n.Column, 1)
-	line := []rune(r.lines[max(1, min(n.Line, len(r.lines)))-1])
-	rest := string(line[min(max(0, n.Column-1), len(line)):])
-	length := 1
+	const special = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle | yaml.TaggedStyle
+	line := r.lineAt(n.Line)
+	from := min(max(0, n.Column-1), len(line))
+	rest := string(line[from:min(from+maxMark, len(line))])
 	switch {
-	case n.Kind == yaml.ScalarNode && n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) == 0 && strings.HasPrefix(rest, n.Value):
-		length = utf8.RuneCountInString(n.Value)
+	case n.Kind == yaml.ScalarNode && n.Style&special == 0 && strings.HasPrefix(rest, n.Value):
+		return r.span(n.Line, n.Column, utf8.RuneCountInString(n.Value))
 	case n.Kind == yaml.AliasNode:
-		length = 1 + utf8.RuneCountInString(n.Value)
+		return r.span(n.Line, n.Column, 1+utf8.RuneCountInString(n.Value))
 	case n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 && len(n.Content) > 0 && n.Content[0].Line == n.Line && n.Content[0].Column == n.Column:
 		return r.place(n.Content[0])
-	default:
-		length = utf8.RuneCountInString(rest[:closing(rest)])
 	}
-	return r.span(n.Line, n.Column, max(at.Len, length))
+	return r.span(n.Line, n.Column, utf8.RuneCountInString(rest[:closing(rest)]))
 }
 
 // closing returns the length of the quoted text or bracketed collection that s begins with, or of its first word.
@@ -312,6 +325,11 @@ func (r *reader) alias(n *yaml.Node, depth int) *expanded {
 
 // pairs reads the keys of a map; `<<: *base` lends the keys of base that the map does not have itself.
 func (r *reader) pairs(n *yaml.Node, depth int, out *expanded) {
+	if len(n.Content) > 2*maxKeys {
+		r.p.Addf(out.node.Span, "", "a map of more than %d keys", maxKeys)
+		r.broken = true
+		return
+	}
 	var lent []*Node
 	first := map[string]Span{}
 	for i := 0; i+1 < len(n.Content); i += 2 {

@@ -18,6 +18,8 @@ type File struct {
 	Text     string // with \n as the only line break and no byte order mark
 	Order    int    // mistakes in files of lower order are shown first
 	Override bool   // a line of the command line: shown by its name, without line and column
+
+	lines []string // of Text, made when first asked for
 }
 
 // NewFile makes a File of text, unifying its line breaks.
@@ -29,16 +31,13 @@ func NewFile(name, text string) *File {
 
 // Line returns the text of line n, counted from 1, without its line break; "" when there is no such line.
 func (f *File) Line(n int) string {
-	rest := f.Text
-	for ; n > 1; n-- {
-		_, after, found := strings.Cut(rest, "\n")
-		if !found {
-			return ""
-		}
-		rest = after
+	if f.lines == nil {
+		f.lines = strings.Split(f.Text, "\n")
 	}
-	line, _, _ := strings.Cut(rest, "\n")
-	return line
+	if n < 1 || n > len(f.lines) {
+		return ""
+	}
+	return f.lines[n-1]
 }
 
 // Span is a piece of one line of a File. Line and Col count from 1, Col and Len in characters. Line 0 means the whole file.
