@@ -15,7 +15,7 @@ type Augment interface {
 	Apply(dst, src []float32, h, w, c int, r *rand.Rand)
 }
 
-// fitter is an Augment that cannot work on pictures of every size.
+// fitter is an Augment that cannot work on pictures of every size: Fits says why not. It is asked before anything is read.
 type fitter interface {
 	Fits(h, w, c int) error
 }

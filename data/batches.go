@@ -11,8 +11,8 @@ import (
 // Order says which batches of a Source are wanted.
 type Order struct {
 	Batch   int       // examples a batch, at least 1; the last one may be smaller
-	Epoch   int       // with Seed the key of the shuffle and the augmentations: the same pair gives the same batches
-	Seed    int64     //
+	Epoch   int       // counts from 1 by custom; see Seed
+	Seed    int64     // with Epoch the key of the shuffle and of the augmentations: the same pair gives the same batches
 	Shuffle bool      // in random order; otherwise as they are stored
 	Augment []Augment // applied in this order
 	Limit   int       // only so many examples, the same ones always, with the same share of every class; 0 = all
