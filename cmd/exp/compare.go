@@ -33,10 +33,11 @@ func newCompareCmd(a *app) *cobra.Command {
 		Short: "Compare runs: what is constant, what differs, what came out",
 		Long: `Compare runs side by side, all at the same epoch: what is constant on one line,
 only what differs as rows, then the metrics. Runs that differ only in their seed
-become one column: mean ± sample standard deviation (number of runs).
+become one column: mean ± sample standard deviation (number of runs; 2/3 when one
+of three did not come so far).
 
 ` + runHelp + `
-Here a name also stands for the finished runs of the same experiment with other seeds.
+Here a name also stands for the ended runs of the same experiment with other seeds.
 
 ` + exitCodes,
 		Example: "  exp compare @last-1 @last\n  exp compare plain-cifar resnet-cifar --at 10\n  exp compare plain-cifar resnet-cifar --each --csv",
@@ -90,7 +91,7 @@ func compareRun(ctx context.Context, a *app, o *CompareOptions) error {
 	return c.write(a.out, format, a.color(a.outTTY))
 }
 
-// findForCompare resolves the references; a name brings the finished runs of its
+// findForCompare resolves the references; a name brings the ended runs of its
 // newest run's experiment under other seeds along.
 func (a *app) findForCompare(ctx context.Context, store *tracking.Store, o *CompareOptions) ([]tracking.Record, error) {
 	var runs []tracking.Record
@@ -115,15 +116,15 @@ func (a *app) findForCompare(ctx context.Context, store *tracking.Store, o *Comp
 
 // siblings gives, of the runs of one name with the newest first, the newest
 // finished one (or else the newest) and those that differ from it only in their
-// seed, one a seed, by seed.
+// seed: one a seed, by seed, a finished one before one that diverged or failed.
 func siblings(runs []tracking.Record) []tracking.Record {
-	done := slices.DeleteFunc(slices.Clone(runs), func(r tracking.Record) bool { return r.Status != tracking.Done })
-	if len(done) == 0 {
-		return runs[:1]
-	}
-	bySeed := map[int64]tracking.Record{}
-	for _, r := range done {
-		if _, have := bySeed[r.Seed]; !have && (r.GroupHash == done[0].GroupHash && r.GroupHash != "" || r.ID == done[0].ID) {
+	isDone := func(r tracking.Record) bool { return r.Status == tracking.Done }
+	first := runs[max(0, slices.IndexFunc(runs, isDone))]
+	bySeed := map[int64]tracking.Record{first.Seed: first}
+	for _, r := range runs {
+		ended := isDone(r) || r.Status == tracking.Diverged || r.Status == tracking.Failed
+		have, ok := bySeed[r.Seed]
+		if ended && r.GroupHash == first.GroupHash && r.GroupHash != "" && (!ok || isDone(r) && !isDone(have)) {
 			bySeed[r.Seed] = r
 		}
 	}
@@ -174,7 +175,7 @@ func readEntry(ctx context.Context, store *tracking.Store, r tracking.Record) (e
 	return e, nil
 }
 
-// ended says whether a run will never come further, and not by plan.
+// broke says whether a run will never come further, and not by plan.
 func (e entry) broke() bool {
 	return e.run.Status == tracking.Diverged || e.run.Status == tracking.Failed
 }
@@ -214,10 +215,10 @@ func (e entry) at(epoch int) map[string]float64 {
 		total += m["seconds"]
 	}
 	if !math.IsNaN(best) {
-		metrics["best val_acc"] = best
+		metrics[bestValAcc] = best
 	}
 	if total > 0 {
-		metrics["total seconds"] = total
+		metrics[totalSeconds] = total
 	}
 	return metrics
 }
@@ -403,7 +404,7 @@ func (c *comparison) makeNotes(entries []entry) {
 			note("%s differs: speeds cannot be compared", f)
 		}
 	}
-	if !same(c.sides, func(s side) any { return strings.Join(s.seeds(), " ") }) {
+	if len(c.differs) > 0 && !same(c.sides, func(s side) any { return strings.Join(s.seeds(), " ") }) {
 		note("not paired by seed: %s", among(func(s side) string { return strings.Join(s.seeds(), ", ") }))
 	}
 	for _, s := range c.sides {
@@ -415,13 +416,14 @@ func (c *comparison) makeNotes(entries []entry) {
 	}
 	var reached []string
 	for _, e := range entries {
-		if e.run.Status != tracking.Done {
-			note("%s (%s) is %s after epoch %d", e.run.Name, e.run.ID, e.run.Status, e.run.EpochsDone)
-		}
+		r, missing := e.run, ""
 		if e.epochs[c.epoch] == nil {
-			note("%s (%s) has no epoch %d and is not in the numbers", e.run.Name, e.run.ID, c.epoch)
+			missing = fmt.Sprintf("; it has no epoch %d and is not in the numbers", c.epoch)
 		}
-		if n := strconv.FormatInt(e.run.EpochsDone, 10); !slices.Contains(reached, n) {
+		if r.Status != tracking.Done || missing != "" {
+			note("%s (%s): %s after epoch %d%s", r.Name, r.ID, r.Status, r.EpochsDone, missing)
+		}
+		if n := strconv.FormatInt(r.EpochsDone, 10); !e.broke() && !slices.Contains(reached, n) {
 			reached = append(reached, n)
 		}
 	}
@@ -508,7 +510,7 @@ func (c *comparison) table() *term.Table {
 		if slices.Contains(bookkeeping, name) && same(c.sides, values) {
 			continue
 		}
-		f := comparedText(name)
+		f := metricText(name)
 		var difference any
 		if a, b := c.sides[0], c.sides[len(c.sides)-1]; two && len(a.metrics[name].values) > 0 && len(b.metrics[name].values) > 0 {
 			difference = signed(f(b.metrics[name].mean - a.metrics[name].mean))
@@ -521,22 +523,14 @@ func (c *comparison) table() *term.Table {
 			case len(s.entries) == 1:
 				return f(m.mean)
 			case len(m.values) == 1:
-				return f(m.mean) + " (1)"
+				return fmt.Sprintf("%s (1/%d)", f(m.mean), len(s.entries))
+			case len(m.values) < len(s.entries):
+				return fmt.Sprintf("%s ± %s (%d/%d)", f(m.mean), f(m.sd), len(m.values), len(s.entries))
 			}
 			return fmt.Sprintf("%s ± %s (%d)", f(m.mean), f(m.sd), len(m.values))
 		}, difference)
 	}
 	return t
-}
-
-func comparedText(name string) func(any) string {
-	switch name {
-	case "best val_acc":
-		return metricText("val_acc")
-	case "total seconds":
-		return metricText("seconds")
-	}
-	return metricText(name)
 }
 
 func signed(text string) string {
@@ -594,7 +588,6 @@ func (c *comparison) tidy() *term.Table {
 		t.Columns = append(t.Columns, term.Column{Name: name})
 	}
 	for _, name := range c.metrics {
-		name = strings.ReplaceAll(name, " ", "_")
 		t.Columns = append(t.Columns, term.Column{Name: name}, term.Column{Name: name + "_sd"})
 	}
 	for _, s := range c.sides {
@@ -634,7 +627,7 @@ func (c *comparison) object() term.Object {
 		}
 		for _, name := range c.metrics {
 			if m := s.metrics[name]; len(m.values) > 0 {
-				metrics = append(metrics, term.Pair{Key: strings.ReplaceAll(name, " ", "_"), Value: term.Object{
+				metrics = append(metrics, term.Pair{Key: name, Value: term.Object{
 					{Key: "mean", Value: m.mean}, {Key: "sd", Value: m.sd}, {Key: "n", Value: len(m.values)},
 				}})
 			}
@@ -644,7 +637,7 @@ func (c *comparison) object() term.Object {
 			seeds = append(seeds, e.run.Seed)
 		}
 		sides = append(sides, term.Object{
-			{Key: "label", Value: s.label}, {Key: "runs", Value: s.ids()}, {Key: "seeds", Value: seeds},
+			{Key: "label", Value: s.label}, {Key: "runs", Value: s.ids()}, {Key: "seeds", Value: seeds}, {Key: "n", Value: len(s.entries)},
 			{Key: "status", Value: s.statuses()}, {Key: "settings", Value: settings}, {Key: "facts", Value: facts},
 			{Key: "metrics", Value: metrics},
 		})

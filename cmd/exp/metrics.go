@@ -11,9 +11,15 @@ import (
 
 // metricOrder is the order in which metrics are shown; others follow by name.
 var metricOrder = []string{
-	"clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc",
-	"lr", "grad_norm", "seconds", "examples_per_second", "steps", "examples",
+	"clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc", bestValAcc,
+	"lr", "grad_norm", "seconds", totalSeconds, "examples_per_second", "steps", "examples",
 }
+
+// What a comparison makes of a run's metrics up to an epoch.
+const (
+	bestValAcc   = "best_val_acc"
+	totalSeconds = "total_seconds"
+)
 
 func compareMetrics(a, b string) int {
 	place := func(name string) int {
@@ -28,9 +34,9 @@ func compareMetrics(a, b string) int {
 // metricText writes a metric's values with the digits that mean something.
 func metricText(name string) func(any) string {
 	switch name {
-	case "clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc":
+	case "clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc", bestValAcc:
 		return term.Fixed(4)
-	case "seconds":
+	case "seconds", totalSeconds:
 		return term.Fixed(1)
 	case "examples_per_second", "steps", "examples":
 		return func(v any) string {

@@ -253,7 +253,7 @@ func (t *Table) writeJSON(w io.Writer) error {
 	var b bytes.Buffer
 	b.WriteString("[")
 	for i, row := range t.objects() {
-		text, err := json.Marshal(row)
+		text, err := marshal(row)
 		if err != nil {
 			return err
 		}
