@@ -24,8 +24,8 @@ type experimentFlags struct {
 
 func (e *experimentFlags) flags(cmd *cobra.Command) {
 	e.cmd = cmd
-	cmd.Flags().StringArrayVarP(&e.set, "set", "s", nil, "change a value, as in optimizer.lr=0.05 (repeatable)")
-	cmd.Flags().StringArrayVar(&e.setFiles, "set-file", nil, "file of changes (repeatable)")
+	cmd.Flags().StringArrayVarP(&e.set, "set", "s", nil, "change a value: `PATH=VALUE`, as in optimizer.lr=0.05 (repeatable)")
+	cmd.Flags().StringArrayVar(&e.setFiles, "set-file", nil, "`FILE` of changes (repeatable)")
 	cmd.Flags().Int64Var(&e.seed, "seed", 0, "change the seed")
 }
 

@@ -51,9 +51,9 @@ func (p *progress) Step(s runner.Step) {
 	if p.bar == nil {
 		return
 	}
-	text := fmt.Sprintf("%d/%d %s  %.0f images/s  loss %.4f  acc %.4f", s.Epoch, s.Epochs, s.Phase, s.ExamplesPerSecond, s.Loss, s.Acc)
+	text := fmt.Sprintf("%d/%d %s  %.0f images/s  loss %.3f  acc %.3f", s.Epoch, s.Epochs, s.Phase, s.ExamplesPerSecond, s.Loss, s.Acc)
 	if left, ok := p.left(s); ok {
-		text += "  " + term.Duration(left.Seconds()) + " left"
+		text += "  " + clock(left) + " left"
 	}
 	p.bar.Set(int64(s.Step), int64(s.Steps), text)
 }
@@ -73,6 +73,15 @@ func (p *progress) left(s runner.Step) (time.Duration, bool) {
 		}
 	}
 	return time.Duration(s.Epochs-s.Epoch)*whole + max(0, whole-elapsed), true
+}
+
+// clock writes a time as 0:07, 12:30 or 1:02:30.
+func clock(d time.Duration) string {
+	s := int(d.Round(time.Second).Seconds())
+	if s < 3600 {
+		return fmt.Sprintf("%d:%02d", s/60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 }
 
 // epochMetrics are those of an epoch's line, and how they are written.

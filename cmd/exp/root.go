@@ -45,6 +45,8 @@ var settingKeys = []struct{ key, env, doc string }{
 	{"color", "EXP_COLOR", "auto, always or never"},
 }
 
+const maxThreads = 1024 // more than any processor of today has
+
 const exitCodes = `Exit codes: 0 done, 1 failed or diverged, 2 config or usage, 3 not found,
 4 store unavailable, 130 interrupted.`
 
@@ -104,8 +106,8 @@ func (a *app) readSettings(v *viper.Viper) error {
 	}
 	a.settings = settings{DB: v.GetString("db"), Data: v.GetString("data"), Color: v.GetString("color")}
 	threads := strings.TrimSpace(v.GetString("threads"))
-	if _, err := fmt.Sscanf(threads+"\n", "%d\n", &a.settings.Threads); err != nil || a.settings.Threads < 0 {
-		return fmt.Errorf("threads: %q is not a whole number of at least 0", threads)
+	if _, err := fmt.Sscanf(threads+"\n", "%d\n", &a.settings.Threads); err != nil || a.settings.Threads < 0 || a.settings.Threads > maxThreads {
+		return fmt.Errorf("threads: %q is not a whole number from 0 to %d", threads, maxThreads)
 	}
 	if !slices.Contains([]string{"auto", "always", "never"}, a.settings.Color) {
 		return fmt.Errorf("color: %q is not auto, always or never", a.settings.Color)

@@ -45,7 +45,7 @@ run finishes its step and is recorded; a second Ctrl-C ends it at once.
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.Name, "name", "", "what the runs are called in lists (default: the experiment's name)")
-	cmd.Flags().StringArrayVar(&o.Tags, "tag", nil, "label of the runs (repeatable)")
+	cmd.Flags().StringArrayVar(&o.Tags, "tag", nil, "`LABEL` of the runs (repeatable)")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "end with a line of JSON for each run: its row in the store")
 	return cmd
 }
@@ -109,7 +109,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 		err = errors.New(result.Reason)
 	}
 	if err != nil {
-		a.say("run %s: %s: %v", run.ID, result.Status, err)
+		a.say("run %s: %v", run.ID, err)
 	}
 	if err := errors.Join(unrecorded, run.Finish(ctx, result.Status, err)); err != nil {
 		return "", err

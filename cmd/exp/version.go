@@ -41,7 +41,7 @@ func (a *app) version(format term.Format) error {
 		name  string
 		value any
 	}{
-		{"version", b.version}, {"commit", b.commit}, {"modified", b.modified}, {"go", runtime.Version()},
+		{"version", b.version}, {"commit", known(b.commit)}, {"modified", b.modified}, {"go", runtime.Version()},
 		{"platform", runtime.GOOS + "/" + runtime.GOARCH}, {"cpu", cpuModel()}, {"kernels", kernelISA()}, {"sqlite", sqlite},
 	}
 	if format == term.JSON {
@@ -51,7 +51,7 @@ func (a *app) version(format term.Format) error {
 		}
 		return term.WriteJSON(a.out, object)
 	}
-	t := &term.Table{Columns: []term.Column{{Name: "name", Head: "exp"}, {Name: "value", Head: "an experiment framework for residual nets"}}}
+	t := &term.Table{Columns: []term.Column{{Name: "what"}, {Name: "value"}}}
 	for _, p := range about {
 		t.Add(p.name, p.value)
 	}
