@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
@@ -57,8 +58,8 @@ func Open(ctx context.Context, path string, env Env) (*Store, error) {
 }
 
 // OpenReader opens an existing store to look at it. Nothing is written, not
-// even for a run whose process has died: it is only shown as interrupted. (An
-// older store is brought to today's schema first, as Open does.)
+// even for a run whose process has died by now: it is only shown as interrupted.
+// (An older store is brought to today's schema first, as Open does.)
 func OpenReader(ctx context.Context, path string, env Env) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, unavailable(path, errors.New("there is no such file; `exp run` makes it, --db or EXP_DB names another"))
@@ -128,6 +129,9 @@ func unavailable(path string, err error) error {
 	return &UnavailableError{Path: path, Err: err}
 }
 
+// notTheStore are errors of a statement or its caller, not of the store.
+var notTheStore = []sqlite3.ErrNo{sqlite3.ErrConstraint, sqlite3.ErrError, sqlite3.ErrInterrupt, sqlite3.ErrMismatch}
+
 // failed gives an error of a statement the store's type where the store itself
 // is the cause, so that a caller can tell it from a mistake of its own.
 func (s *Store) failed(doing string, err error) error {
@@ -136,7 +140,7 @@ func (s *Store) failed(doing string, err error) error {
 	}
 	err = fmt.Errorf("%s: %w", doing, err)
 	var e sqlite3.Error
-	if errors.As(err, &e) && e.Code != sqlite3.ErrConstraint && e.Code != sqlite3.ErrError {
+	if errors.As(err, &e) && !slices.Contains(notTheStore, e.Code) {
 		return &UnavailableError{Path: s.path, Err: err}
 	}
 	return err

@@ -697,3 +697,15 @@ func fill(b *testing.B, path string, runs, epochs int) {
 	}))
 	s.Close()
 }
+
+func TestALongQueryStopsWhenTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "exp.db")
+	open(t, path)
+	look := reader(t, path)
+	soon, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	_, err := look.Query(soon, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n`)
+	if err == nil || errors.As(err, new(*UnavailableError)) {
+		t.Errorf("%v", err)
+	}
+}

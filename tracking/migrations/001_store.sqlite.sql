@@ -146,27 +146,26 @@ WITH final AS (
   LEFT JOIN summary c ON c.run_id = r.id AND c.name = 'clean_train_err'
   LEFT JOIN summary t ON t.run_id = r.id AND t.name = 'train_acc'
   LEFT JOIN summary v ON v.run_id = r.id AND v.name = 'val_acc'
-), centre AS (
-  SELECT group_hash, avg(train_err) AS train_err, avg(val_acc) AS val_acc
+), centred AS (
+  SELECT
+    final.*,
+    train_err - avg(train_err) OVER (PARTITION BY group_hash) AS train_err_off,
+    val_acc - avg(val_acc) OVER (PARTITION BY group_hash) AS val_acc_off
   FROM final
-  GROUP BY group_hash
 )
 SELECT
-  f.group_hash,
-  min(f.experiment) AS experiment,
-  min(f.shortcut) AS shortcut,
-  min(f.depth) AS depth,
-  count(*) FILTER (WHERE f.status = 'done') AS n,
-  count(*) FILTER (WHERE f.status <> 'done') AS unfinished,
-  min(f.epochs_planned) AS epochs,
-  min(f.params_trainable) AS params_trainable,
-  min(f.measure) FILTER (WHERE f.train_err IS NOT NULL) AS train_err_measure,
-  avg(f.train_err) AS train_err_mean,
-  sqrt(sum((f.train_err - m.train_err) * (f.train_err - m.train_err))
-    / nullif(count(f.train_err) - 1, 0)) AS train_err_sd,
-  avg(f.val_acc) AS val_acc_mean,
-  sqrt(sum((f.val_acc - m.val_acc) * (f.val_acc - m.val_acc))
-    / nullif(count(f.val_acc) - 1, 0)) AS val_acc_sd
-FROM final f
-JOIN centre m ON m.group_hash IS NOT DISTINCT FROM f.group_hash
-GROUP BY f.group_hash;
+  group_hash,
+  min(experiment) AS experiment,
+  min(shortcut) AS shortcut,
+  min(depth) AS depth,
+  count(*) FILTER (WHERE status = 'done') AS n,
+  count(*) FILTER (WHERE status <> 'done') AS unfinished,
+  min(epochs_planned) AS epochs,
+  min(params_trainable) AS params_trainable,
+  min(measure) FILTER (WHERE train_err IS NOT NULL) AS train_err_measure,
+  avg(train_err) AS train_err_mean,
+  sqrt(sum(train_err_off * train_err_off) / nullif(count(train_err) - 1, 0)) AS train_err_sd,
+  avg(val_acc) AS val_acc_mean,
+  sqrt(sum(val_acc_off * val_acc_off) / nullif(count(val_acc) - 1, 0)) AS val_acc_sd
+FROM centred
+GROUP BY group_hash;
