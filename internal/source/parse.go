@@ -230,6 +230,9 @@ func closing(s string) int {
 					i++
 				}
 			}
+			if c == '\'' && i+1 < len(s) && s[i+1] == c { // two stand for one: the text goes on
+				continue
+			}
 			if depth == 0 {
 				return min(i+1, len(s))
 			}
