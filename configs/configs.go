@@ -8,7 +8,8 @@
 //   - A stage's `unit` map is merged over `model.unit` in the same way. Where it names another type, it inherits only the
 //     parameters that this type has too (a plain net stays plain).
 //   - Overrides come last: files of them, then single ones, `path=value`. Items of lists are named by number, `last`,
-//     `all`, or their `name`.
+//     `all`, or their `name`. A value that is a map merges, any other replaces: `optimizer=sgd` starts from sgd's defaults,
+//     `optimizer.type=sgd` keeps the other parameters. In a file of overrides a key with dots in it is a path.
 //
 // All mistakes are reported at once, each where it was written, as a [source.Problems].
 package configs

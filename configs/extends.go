@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"exp/internal/source"
+	"exp/registry"
 )
 
 //go:embed *.yaml
@@ -71,7 +72,7 @@ func (l *loader) inherit(f *source.File, chain []string) (tree, base *source.Nod
 	}
 	extends := own.Get("extends")
 	if extends == nil {
-		return own, nil
+		return l.misspelt(own), nil
 	}
 	own = without(own, "extends")
 	refs := []*source.Node{extends}
@@ -94,6 +95,18 @@ func (l *loader) inherit(f *source.File, chain []string) (tree, base *source.Nod
 		base = merge(base, next)
 	}
 	return merge(base, own), base
+}
+
+// misspelt takes the keys out of a file that probably mean `extends`, which the decoder does not know.
+func (l *loader) misspelt(own *source.Node) *source.Node {
+	for _, pair := range own.Pairs {
+		if registry.Nearest(pair.Key, []string{"extends"}) != "" {
+			l.p.Addf(pair.At, pair.Key, "unknown key; did you mean %q?", "extends")
+			l.incomplete = true
+			own = without(own, pair.Key)
+		}
+	}
+	return own
 }
 
 // base reads one file that `extends` names.
