@@ -37,6 +37,7 @@ struct direct {
 	long pieces;
 	long pitch;         // floats in a packed row
 	long packed_rows;   // of a band
+	long row_step;      // of what is read: a 1x1 kernel passes over whole rows
 	struct class *classes;
 	long n_classes;
 	double *sums;       // [pieces][2*o]
@@ -71,36 +72,43 @@ static struct source repeat_coefficients(struct pool *pool, enum shared slot, st
 // read_run packs n floats from i on, where a pixel begins; s is repeated over its period, a multiple of VL.
 INLINE void read_run_mode(const int mode, const struct source *s, long period, long i, long n, float *to) {
 	for (long at = 0; at < n; at += period) {
-		const long end = at_most(n, at + period);
-		for (long j = at; j < end; j += VL) {
-			const long lanes = end - j;
-			store_part(to + j, read_part(mode, s, i + j, read_coef(mode, s, j - at, VL), lanes), lanes);
-		}
+		const long end = at_most(n, at + period), whole = at + (end - at) / VL * VL;
+		for (long j = at; j < whole; j += VL)
+			store(to + j, read_at(mode, s, i + j, read_coef(mode, s, j - at, VL)));
+		if (whole < end)
+			store_part(to + whole, read_part(mode, s, i + whole, read_coef(mode, s, whole - at, VL), end - whole), end - whole);
 	}
 }
 
 static void read_run(const struct source *s, long period, long i, long n, float *to) {
 	switch (s->mode) {
-	case 0: read_run_mode(0, s, period, i, n, to); break;
+	case 0: memcpy(to, s->x + i, sizeof(float) * (size_t)n); break;
 	case AFFINE: read_run_mode(AFFINE, s, period, i, n, to); break;
 	case AFFINE | RELU: read_run_mode(AFFINE | RELU, s, period, i, n, to); break;
+	case GRAD: read_run_mode(GRAD, s, period, i, n, to); break;
+	case GRAD | ADD: read_run_mode(GRAD | ADD, s, period, i, n, to); break;
 	default: read_run_mode(s->mode, s, period, i, n, to);
 	}
 }
 
-// pack_rows packs rows first to first+rows of an image; those outside it are zeros, as are `margin` columns on both sides.
-static void pack_rows(const struct source *s, long period, long image, long h, long w, long c, long first, long rows, long margin, float *to) {
-	const long pitch = (w + 2 * margin) * c;
-	for (long r = 0; r < rows; r++, to += pitch) {
-		const long from = first + r;
+// The rows of an image that a band reads: `rows` of them, every step-th from `first` on, with `pad` columns of zeros on both
+// sides; rows outside the image are zeros too. They are packed at `to` unless they can be used where they are.
+static const float *pack_rows(const struct source *s, long period, long image, long h, long w, long c, long first, long rows, long step, long pad, float *to) {
+	const long pitch = (w + 2 * pad) * c;
+	if (pad == 0 && step == 1 && s->mode == 0)
+		return s->x + (image * h + first) * w * c;
+	float *at = to;
+	for (long r = 0; r < rows; r++, at += pitch) {
+		const long from = first + r * step;
 		if (from < 0 || from >= h) {
-			memset(to, 0, sizeof(float) * (size_t)pitch);
+			memset(at, 0, sizeof(float) * (size_t)pitch);
 			continue;
 		}
-		memset(to, 0, sizeof(float) * (size_t)(margin * c));
-		read_run(s, period, (image * h + from) * w * c, w * c, to + margin * c);
-		memset(to + (margin + w) * c, 0, sizeof(float) * (size_t)(margin * c));
+		memset(at, 0, sizeof(float) * (size_t)(pad * c));
+		read_run(s, period, (image * h + from) * w * c, w * c, at + pad * c);
+		memset(at + (pad + w) * c, 0, sizeof(float) * (size_t)(pad * c));
 	}
+	return to;
 }
 
 // acc[p][cols] = sum over rows, j < run of x[at[p] + row*pitch + j] * w[row][j][cols*VL].
@@ -118,17 +126,16 @@ INLINE void direct_product(const int pixels, const int cols, const float *x, con
 		}
 }
 
-// One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i].
-INLINE void direct_pixels(const int pixels, const int cols, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
-	const long run = class->cols * p->c;
+// One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i]. Full: all channels of the block exist.
+INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
+	const long run = class->cols * p->c, first = block * cols * VL;
 	const float *w = class->w + block * class->w_stride;
-	struct write_coef k[cols];
-	long lanes[cols];
-	UNROLL for (int v = 0; v < cols; v++) {
-		const long o = (block * cols + v) * VL;
-		lanes[v] = p->o - o;
+	struct write_coef k[2] = {{{0}}};
+	long lanes[2];
+	for (int v = 0; v < cols; v++) {
+		lanes[v] = full ? VL : p->o - first - v * VL;
 		if (lanes[v] > 0)
-			k[v] = write_coef(p->out.mode, &p->out, o, lanes[v]);
+			k[v] = write_coef(mode, &p->out, first + v * VL, lanes[v]);
 	}
 	for (long i = 0; i < n; i += pixels) {
 		vec acc[pixels * cols];
@@ -136,57 +143,80 @@ INLINE void direct_pixels(const int pixels, const int cols, const struct direct 
 		const long count = at_most(pixels, n - i);
 		UNROLL for (int r = 0; r < pixels; r++) {
 			if (r < count) {
-				if (lanes[0] > 0)
-					write_part(p->out.mode, &p->out, to[i + r] * p->o + block * cols * VL, acc[r * cols], &k[0], lanes[0]);
-				if (cols > 1 && lanes[cols - 1] > 0)
-					write_part(p->out.mode, &p->out, to[i + r] * p->o + (block * cols + 1) * VL, acc[r * cols + cols - 1], &k[cols - 1], lanes[cols - 1]);
+				const long y = to[i + r] * p->o + first;
+				if (full || lanes[0] > 0)
+					write_part(mode, &p->out, y, acc[r * cols], &k[0], full ? VL : lanes[0]);
+				if (cols > 1 && (full || lanes[1] > 0))
+					write_part(mode, &p->out, y + VL, acc[r * cols + cols - 1], &k[1], full ? VL : lanes[1]);
 			}
 		}
 	}
-	if (p->out.mode & SUM)
+	if (mode & SUM)
 		for (int v = 0; v < cols; v++)
 			if (lanes[v] > 0) {
-				float *s = sums + (block * cols + v) * VL, *q = s + p->o;
+				float *s = sums + first + v * VL, *q = s + p->o;
 				store_part(s, load_part(s, lanes[v]) + k[v].sum, lanes[v]);
 				store_part(q, load_part(q, lanes[v]) + k[v].product, lanes[v]);
 			}
 }
 
-static __attribute__((noinline)) void direct_pixels_wide(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
-	direct_pixels(ROWS, COLS, p, class, x, at, to, n, block, sums);
+#define DIRECT_PIXELS(name, cols, mode, full) \
+	static __attribute__((noinline)) void name(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) { \
+		direct_pixels(ROWS, cols, mode, full, p, class, x, at, to, n, block, sums); \
+	}
+DIRECT_PIXELS(pixels_plain, COLS, 0, 1)
+DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
+DIRECT_PIXELS(pixels_full, COLS, p->out.mode, 1)
+DIRECT_PIXELS(pixels_part, COLS, p->out.mode, 0)
+DIRECT_PIXELS(pixels_narrow_sum, 1, SUM, 1)
+DIRECT_PIXELS(pixels_narrow, 1, p->out.mode, 0)
+
+static void pixels_any(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
+	const int mode = p->out.mode, full = (block + 1) * p->wide <= p->o;
+	if (p->wide == COLS * VL) {
+		if (!full)
+			pixels_part(p, class, x, at, to, n, block, sums);
+		else if (mode == 0)
+			pixels_plain(p, class, x, at, to, n, block, sums);
+		else if (mode == SUM)
+			pixels_sum(p, class, x, at, to, n, block, sums);
+		else
+			pixels_full(p, class, x, at, to, n, block, sums);
+	} else if (full && mode == SUM) {
+		pixels_narrow_sum(p, class, x, at, to, n, block, sums);
+	} else {
+		pixels_narrow(p, class, x, at, to, n, block, sums);
+	}
 }
 
-static __attribute__((noinline)) void direct_pixels_narrow(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
-	direct_pixels(ROWS, 1, p, class, x, at, to, n, block, sums);
+// The first row that a band from row h of the result on reads.
+INLINE long band_start(const struct direct *p, long h) {
+	return p->backward ? (h + p->pad) / p->stride - (p->k - 1) / p->stride : h * p->stride - p->pad;
 }
 
-// The first row that is read for row h of the result, forward, or the first of its class, backward.
-INLINE long first_row(const struct direct *p, const struct class *class, long h) {
-	return p->backward ? (h + p->pad - class->row) / p->stride - (class->rows - 1) : h * p->stride - p->pad;
+// The first packed row that is read for row h of the result, of a band from row h0 on; and the first column, without zeros.
+INLINE long first_row(const struct direct *p, const struct class *class, long h, long h0) {
+	if (p->backward)
+		return (h + p->pad - class->row) / p->stride - (class->rows - 1) - band_start(p, h0);
+	return (h - h0) * p->stride / p->row_step;
 }
 
 INLINE long first_col(const struct direct *p, const struct class *class, long w) {
 	return p->backward ? (w + p->pad - class->col) / p->stride - (class->cols - 1) : w * p->stride - p->pad;
 }
 
-// The smallest row that rows from h on read.
-static long band_start(const struct direct *p, long h) {
-	return p->backward ? (h + p->pad) / p->stride - (p->k - 1) / p->stride : h * p->stride - p->pad;
-}
-
 static void direct_piece(void *context, long piece, int worker) {
 	const struct direct *p = context;
 	const long most = p->band * p->ow + ROWS;
 	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), list_floats = round_up(most * 2, BLOCK);
-	float *x = pool_scratch(p->pool, worker, x_floats + 2 * list_floats + 2 * p->o);
-	long *at = (long *)(x + x_floats), *to = (long *)(x + x_floats + list_floats);
-	float *sums = x + x_floats + 2 * list_floats;
+	float *packed = pool_scratch(p->pool, worker, x_floats + 2 * list_floats + 2 * p->o);
+	long *at = (long *)(packed + x_floats), *to = (long *)(packed + x_floats + list_floats);
+	float *sums = packed + x_floats + 2 * list_floats;
 	memset(sums, 0, sizeof(float) * 2 * (size_t)p->o);
 	const long units = p->n * p->bands;
 	for (long u = cut_at(units, p->pieces, piece); u < cut_at(units, p->pieces, piece + 1); u++) {
 		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
-		const long top = band_start(p, h0);
-		pack_rows(&p->all, p->period, image, p->h, p->w, p->c, top, p->packed_rows, p->pad, x);
+		const float *x = pack_rows(&p->all, p->period, image, p->h, p->w, p->c, band_start(p, h0), p->packed_rows, p->row_step, p->pad, packed);
 		for (long c = 0; c < p->n_classes; c++) {
 			const struct class *class = &p->classes[c];
 			const long step = p->backward ? p->stride : 1;
@@ -196,7 +226,7 @@ static void direct_piece(void *context, long piece, int worker) {
 					continue;
 				const long w0 = p->backward ? (class->col + p->stride * p->k - p->pad) % p->stride : 0;
 				for (long w = w0; w < p->ow; w += step, n++) {
-					at[n] = (first_row(p, class, h) - top) * p->pitch + (first_col(p, class, w) + p->pad) * p->c;
+					at[n] = first_row(p, class, h, h0) * p->pitch + (first_col(p, class, w) + p->pad) * p->c;
 					to[n] = (image * p->oh + h) * p->ow + w;
 				}
 			}
@@ -205,10 +235,7 @@ static void direct_piece(void *context, long piece, int worker) {
 			for (long i = 0; i < ROWS; i++)
 				at[n + i] = at[n - 1];
 			for (long b = 0; b < p->blocks; b++)
-				if (p->wide == COLS * VL)
-					direct_pixels_wide(p, class, x, at, to, n, b, sums);
-				else
-					direct_pixels_narrow(p, class, x, at, to, n, b, sums);
+				pixels_any(p, class, x, at, to, n, b, sums);
 		}
 		if (p->out.mode & SUM)
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);
@@ -257,6 +284,11 @@ static void direct_conv(struct pool *pool, struct direct *p) {
 	p->pieces = at_most(p->n * p->bands, MOST_PIECES);
 	p->pitch = (p->w + 2 * p->pad) * p->c;
 	p->packed_rows = p->backward ? (p->band - 1) / p->stride + (p->k - 1) / p->stride + 2 : (p->band - 1) * p->stride + p->k;
+	p->row_step = 1;
+	if (p->k == 1 && !p->backward && p->in.mode) {
+		p->row_step = p->stride;
+		p->packed_rows = p->band;
+	}
 	const long side = p->backward ? p->stride : 1;
 	p->n_classes = 0;
 	const long class_bytes = round_up(side * side * (long)sizeof(struct class), 64);
@@ -283,7 +315,8 @@ static void direct_conv(struct pool *pool, struct direct *p) {
 		reduce(p->out.sums, p->sums, 2 * p->o, p->pieces);
 }
 
-// The gradient of the weights: a band's activations are packed as above, its gradients as Z[o/WIDE][pixel][WIDE]; then
+// The gradient of the weights: a band's activations are packed as above, its gradients as Z[pixel][o], with zeros after the
+// last o up to a multiple of WIDE; then
 //
 //	dw[row][o] = sum over pixels of x[at(row) + pixel] * z[pixel][o],  a row being one (a,b,c) of the weights
 //
@@ -293,20 +326,20 @@ struct direct_grad {
 	long n, h, w, c, oh, ow, o, k, stride, pad;
 	struct source in, grad; // with repeated coefficients
 	long in_period, grad_period;
-	long wide, blocks, band, bands, pieces, pitch, packed_rows;
+	long wide, blocks, band, bands, pieces, pitch, packed_rows, row_step;
 	long rows;     // k*k*c rounded up to ROWS
 	float *dw;     // [pieces][o/WIDE][rows][WIDE]
 	double *bias;  // [pieces][o], or NULL
 	float *result; // [k,k,c,o]
 };
 
-// dw[row][cols*VL] += sum over h < high, w < wide of x[at[row] + h*x_row + w*x_col] * z[h*wide + w][cols*VL].
-INLINE void direct_grad_product(const int rows, const int cols, const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, float *dw) {
+// dw[row][cols*VL] += sum over h < high, w < wide of x[at[row] + h*x_row + w*x_col] * z[(h*wide + w)*z_step ...].
+INLINE void direct_grad_product(const int rows, const int cols, const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, long z_step, float *dw) {
 	vec acc[rows * cols];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = load(dw + i * VL);
 	for (long h = 0; h < high; h++) {
 		const float *a = x + h * x_row;
-		for (long w = 0; w < wide; w++, a += x_col, z += cols * VL) {
+		for (long w = 0; w < wide; w++, a += x_col, z += z_step) {
 			vec z0 = load(z), z1 = cols > 1 ? load(z + VL) : z0;
 			UNROLL for (int r = 0; r < rows; r++) {
 				float s = a[at[r]];
@@ -319,24 +352,43 @@ INLINE void direct_grad_product(const int rows, const int cols, const float *x, 
 	UNROLL for (int i = 0; i < rows * cols; i++) store(dw + i * VL, acc[i]);
 }
 
-static __attribute__((noinline)) void direct_grad_wide(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, float *dw) {
-	direct_grad_product(ROWS, COLS, x, at, high, wide, x_row, x_col, z, dw);
+static __attribute__((noinline)) void direct_grad_wide(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, long z_step, float *dw) {
+	direct_grad_product(ROWS, COLS, x, at, high, wide, x_row, x_col, z, z_step, dw);
 }
 
-static __attribute__((noinline)) void direct_grad_narrow(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, float *dw) {
-	direct_grad_product(ROWS, 1, x, at, high, wide, x_row, x_col, z, dw);
+static __attribute__((noinline)) void direct_grad_narrow(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, long z_step, float *dw) {
+	direct_grad_product(ROWS, 1, x, at, high, wide, x_row, x_col, z, z_step, dw);
+}
+
+// Z for some pixels from one on: read where they are, if they can be used so, or packed at `to`.
+static const float *pack_gradient(const struct direct_grad *p, long pixel, long n, float *to) {
+	const long padded = p->blocks * p->wide;
+	if (p->o == padded) {
+		if (p->grad.mode == 0)
+			return p->grad.x + pixel * p->o;
+		read_run(&p->grad, p->grad_period, pixel * p->o, n * p->o, to);
+		return to;
+	}
+	// Packed closely at the end, then moved apart from the front.
+	float *close = to + n * (padded - p->o);
+	read_run(&p->grad, p->grad_period, pixel * p->o, n * p->o, close);
+	for (long i = 0; i < n; i++) {
+		memmove(to + i * padded, close + i * p->o, sizeof(float) * (size_t)p->o);
+		memset(to + i * padded + p->o, 0, sizeof(float) * (size_t)(padded - p->o));
+	}
+	return to;
 }
 
 static void direct_grad_piece(void *context, long piece, int worker) {
 	const struct direct_grad *p = context;
-	const long most = p->band * p->ow;
-	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), z_floats = p->blocks * most * p->wide;
-	const long row_floats = round_up(p->ow * p->o, BLOCK), list_floats = round_up(2 * p->rows, BLOCK);
-	float *x = pool_scratch(p->pool, worker, x_floats + z_floats + row_floats + list_floats + p->o);
-	float *z = x + x_floats, *row = z + z_floats;
-	long *at = (long *)(row + row_floats);
-	float *sums = row + row_floats + list_floats;
-	memset(sums, 0, sizeof(float) * (size_t)p->o);
+	const long padded = p->blocks * p->wide;
+	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), z_floats = round_up(p->band * p->ow * padded, BLOCK);
+	const long list_floats = round_up(2 * p->rows, BLOCK);
+	float *packed_x = pool_scratch(p->pool, worker, x_floats + z_floats + list_floats + padded);
+	float *packed_z = packed_x + x_floats;
+	long *at = (long *)(packed_z + z_floats);
+	float *sums = packed_z + z_floats + list_floats;
+	memset(sums, 0, sizeof(float) * (size_t)padded);
 	for (long r = 0; r < p->rows; r++) {
 		const long last = at_most(r, p->k * p->k * p->c - 1), tap = last / p->c;
 		at[r] = tap / p->k * p->pitch + tap % p->k * p->c + last % p->c;
@@ -346,28 +398,17 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 	const long units = p->n * p->bands;
 	for (long u = cut_at(units, p->pieces, piece); u < cut_at(units, p->pieces, piece + 1); u++) {
 		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
-		pack_rows(&p->in, p->in_period, image, p->h, p->w, p->c, h0 * p->stride - p->pad, (h1 - h0 - 1) * p->stride + p->k, p->pad, x);
-		const long pixels = (h1 - h0) * p->ow;
-		for (long h = h0; h < h1; h++) {
-			read_run(&p->grad, p->grad_period, (image * p->oh + h) * p->ow * p->o, p->ow * p->o, row);
-			for (long w = 0; w < p->ow; w++) {
-				const float *g = row + w * p->o;
-				for (long b = 0; b < p->blocks; b++) {
-					float *to = z + (b * pixels + (h - h0) * p->ow + w) * p->wide;
-					for (long o = 0; o < p->wide; o += VL) {
-						const long lanes = p->o - b * p->wide - o;
-						store(to + o, lanes > 0 ? load_part(g + b * p->wide + o, lanes) : (vec){0});
-					}
-				}
-				if (p->bias)
-					for (long o = 0; o < p->o; o += VL)
-						store_part(sums + o, load_part(sums + o, p->o - o) + load_part(g + o, p->o - o), p->o - o);
-			}
-		}
-		if (p->bias)
-			add_up(p->bias + piece * p->o, sums, p->o);
+		const long packed_rows = ((h1 - h0 - 1) * p->stride + p->k - 1) / p->row_step + 1;
+		const float *x = pack_rows(&p->in, p->in_period, image, p->h, p->w, p->c, h0 * p->stride - p->pad, packed_rows, p->row_step, p->pad, packed_x);
 		long high = h1 - h0, wide = p->ow;
-		const long x_row = p->stride * p->pitch, x_col = p->stride * p->c;
+		const float *z = pack_gradient(p, (image * p->oh + h0) * p->ow, high * wide, packed_z);
+		if (p->bias) {
+			for (long i = 0; i < high * wide; i++)
+				for (long o = 0; o < padded; o += VL)
+					store(sums + o, load(sums + o) + load(z + i * padded + o));
+			add_up(p->bias + piece * p->o, sums, p->o);
+		}
+		const long x_row = p->stride / p->row_step * p->pitch, x_col = p->stride * p->c;
 		if (x_row == wide * x_col) {
 			wide *= high;
 			high = 1;
@@ -376,9 +417,9 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 			for (long r = 0; r < p->rows; r += ROWS) {
 				float *d = dw + (b * p->rows + r) * p->wide;
 				if (p->wide == COLS * VL)
-					direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * pixels * p->wide, d);
+					direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
 				else
-					direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * pixels * p->wide, d);
+					direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
 			}
 	}
 }
@@ -410,6 +451,7 @@ static void direct_grad_weights(struct pool *pool, const struct job *original) {
 	p.bands = (p.oh + p.band - 1) / p.band;
 	p.pitch = (p.w + 2 * p.pad) * p.c;
 	p.packed_rows = (p.band - 1) * p.stride + p.k;
+	p.row_step = p.k == 1 && job.in.mode ? p.stride : 1;
 	p.rows = round_up(p.k * p.k * p.c, ROWS);
 	const long size = p.blocks * p.rows * p.wide;
 	p.pieces = at_most(p.n * p.bands, at_least(2, at_most(16, MOST_PARTIAL / size)));

@@ -1,0 +1,89 @@
+package kernels
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// The convolutions of the nets we ship, at batch 128; the last two numbers of a name are the channels in and out.
+var benchConvs = []Conv{
+	{N: 128, H: 32, W: 32, C: 32, O: 32, K: 3, Stride: 1},
+	{N: 128, H: 16, W: 16, C: 64, O: 64, K: 3, Stride: 1},
+	{N: 128, H: 8, W: 8, C: 128, O: 128, K: 3, Stride: 1},
+	{N: 128, H: 4, W: 4, C: 256, O: 256, K: 3, Stride: 1},
+	{N: 128, H: 16, W: 16, C: 32, O: 64, K: 3, Stride: 1},
+	{N: 128, H: 8, W: 8, C: 64, O: 128, K: 3, Stride: 1},
+	{N: 128, H: 4, W: 4, C: 128, O: 256, K: 3, Stride: 1},
+	{N: 128, H: 32, W: 32, C: 16, O: 16, K: 3, Stride: 1},
+	{N: 128, H: 16, W: 16, C: 32, O: 32, K: 3, Stride: 1},
+	{N: 128, H: 8, W: 8, C: 64, O: 64, K: 3, Stride: 1},
+	{N: 128, H: 32, W: 32, C: 3, O: 32, K: 3, Stride: 1},
+	{N: 128, H: 32, W: 32, C: 3, O: 16, K: 3, Stride: 1},
+	{N: 128, H: 32, W: 32, C: 32, O: 64, K: 1, Stride: 2},
+	{N: 128, H: 16, W: 16, C: 64, O: 128, K: 1, Stride: 2},
+	{N: 128, H: 8, W: 8, C: 128, O: 256, K: 1, Stride: 2},
+	{N: 128, H: 32, W: 32, C: 16, O: 32, K: 3, Stride: 2},
+	{N: 128, H: 16, W: 16, C: 32, O: 64, K: 3, Stride: 2},
+	{N: 128, H: 32, W: 32, C: 64, O: 64, K: 1, Stride: 1},
+	{N: 128, H: 14, W: 14, C: 33, O: 65, K: 3, Stride: 1},
+}
+
+// BenchmarkConv/ISA/threads/what/HxW xK/stride CxO: everything fused as in a train step.
+func BenchmarkConv(b *testing.B) {
+	for _, isa := range []string{"avx512", "avx2", "generic"} {
+		if named(isa) == nil {
+			continue
+		}
+		for _, threads := range []int{1, 2} {
+			for _, c := range benchConvs {
+				for _, what := range []string{"forward", "data", "weights"} {
+					b.Run(fmt.Sprintf("%s/%d/%s/%dx%dx%d_%dto%d_s%d", isa, threads, what, c.H, c.W, c.K, c.C, c.O, c.Stride), func(b *testing.B) {
+						benchConv(b, nativeOf(b, isa, threads), what, c)
+					})
+				}
+			}
+		}
+	}
+}
+
+func benchConv(b *testing.B, n *Native, what string, c Conv) {
+	buffer := func(n int) []float32 {
+		x := Alloc(n)
+		b.Cleanup(func() { Free(x) })
+		for i := range x {
+			x[i] = float32(i*7919%255-127) / 100
+		}
+		return x
+	}
+	ones := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = 1
+		}
+		return x
+	}
+	w, x, y, r := buffer(c.weights()), buffer(c.inputs()), buffer(c.outputs()), buffer(max(c.inputs(), c.outputs()))
+	in := Read[float32]{X: x, Scale: ones(c.C), Shift: make([]float32, c.C), ReLU: true}
+	grad := ReadGrad[float32]{G: y, X: r[:c.outputs()], A: ones(c.O), B: ones(c.O), C: ones(c.O)}
+	run := map[string]func(){
+		"forward": func() {
+			n.Conv(c, w, in, Write[float32]{Y: y, Residual: r[:c.outputs()], Sums: make([]float64, 2*c.O)})
+		},
+		"data": func() {
+			n.ConvGradData(c, w, grad, WriteGrad[float32]{G: x, Through: Read[float32]{X: r[:c.inputs()], ReLU: true}, Sums: make([]float64, 2*c.C)})
+		},
+		"weights": func() { n.ConvGradWeights(c, in, grad, w, nil) },
+	}[what]
+	run()
+	best := time.Hour
+	for b.Loop() {
+		start := time.Now()
+		run()
+		best = min(best, time.Since(start))
+	}
+	flops := 2 * float64(c.MACs()) / 1e9
+	b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds(), "GFLOP/s")
+	b.ReportMetric(flops/best.Seconds(), "best-GFLOP/s")
+	b.ReportMetric(best.Seconds()*1e3, "best-ms")
+}
