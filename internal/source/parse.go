@@ -157,12 +157,15 @@ func (r *reader) syntax(err error) {
 	r.p.Add(Diagnostic{Span: r.span(line, indent+1, utf8.RuneCountInString(text)), Problem: "not valid YAML: " + problem, Help: hints[problem]})
 }
 
-// maxRetries is up to how many lines a faulty text is read again, ever shorter, to find the fault.
-const maxRetries = 300
+// A faulty text of up to so many lines and bytes is read again, ever shorter, to find the fault.
+const (
+	maxRetries   = 300
+	maxRetryText = 64 << 10
+)
 
 // firstBad returns the line after the longest beginning of the text that is valid, or guess for a long text.
 func (r *reader) firstBad(guess int) int {
-	if len(r.lines) > maxRetries {
+	if len(r.lines) > maxRetries || len(r.file.Text) > maxRetryText {
 		return guess
 	}
 	for n := len(r.lines) - 1; n > 0; n-- {

@@ -183,7 +183,7 @@ model:
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
 		"", "a: 1", "a: [1, {b: c}]\n---\nb", "&a [*a]", "a: &x {b: 1}\nc: {<<: *x}", "!replace {a: !t b}", "\tx", "a:\n\t- b", "\xff",
-		"? [a]\n: b", "a: |\n  b\n c", "'a\n\n b'", "\"\\x7f\\u2028\"", "é: \"ü\"", "a: b: c", "- - - a\n  - b", "%YAML 1.1\n---\na", "012", "<<: [a]",
+		"? [a]\n: b", "a: |\n  b\n c", "'a\n\n b'", "\"\\x7f\\u2028\"", "é: \"ü\"", "a: b: c", "- - - a\n  - b", "%YAML 1.1\n---\na", "012", "<<: [a]", "{}", "[]", "- []\n- {}",
 	} {
 		f.Add(text)
 	}

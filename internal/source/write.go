@@ -48,7 +48,7 @@ func write(b *strings.Builder, n *Node, indent int) {
 		write(&block, item, indent+1)
 		b.WriteString(margin + "- " + block.String()[len(margin)+2:])
 	}
-	if n.Kind != Map && n.Kind != List {
+	if len(n.Pairs)+len(n.Items) == 0 {
 		b.WriteString(margin + Inline(n) + "\n")
 	}
 }
@@ -80,7 +80,7 @@ func Inline(n *Node) string {
 	return n.Value
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z_./][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*$`)
+var plainWord = regexp.MustCompile(`^(\.{0,2}/)?[A-Za-z_][A-Za-z0-9_./+-]*( [A-Za-z0-9_./+-]+)*$`)
 
 // quote writes text in double quotes unless every reader takes it for text without them.
 func quote(s string) string {
