@@ -167,12 +167,12 @@ func (a *app) exitCode(err error) int {
 		return silent.code
 	case errors.As(err, new(usageError)), errors.As(err, new(*tracking.AmbiguousError)), errors.As(err, new(*tracking.QueryError)):
 		return 2
+	case errors.Is(err, context.Canceled):
+		return 130
 	case errors.As(err, new(*tracking.NotFoundError)):
 		return 3
 	case errors.As(err, new(*tracking.UnavailableError)):
 		return 4
-	case errors.Is(err, context.Canceled):
-		return 130
 	case !a.ran:
 		return 2
 	}

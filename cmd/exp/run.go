@@ -105,7 +105,10 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 		Threads: threads, Dir: run.Dir, Env: env, Recorder: recorder{run}, Progress: show, Now: a.now,
 	})
 	show.end()
-	if err == nil && result.Reason != "" {
+	switch {
+	case result.Status == runner.Interrupted:
+		err = fmt.Errorf("interrupted after %d of %d epochs", result.EpochsDone, l.Train.Epochs)
+	case err == nil && result.Reason != "":
 		err = errors.New(result.Reason)
 	}
 	if err != nil {

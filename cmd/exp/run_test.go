@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"exp/tracking"
+)
+
+const tiny = `
+name: tiny
+data: {dataset: {type: synthetic, train: 64, test: 20}}
+model:
+  stem: {type: conv, filters: 2}
+  unit: {type: preact, shortcut: none}
+  stages: [{filters: 2}]
+  head: {type: classifier}
+optimizer: {type: sgd, lr: 0.05}
+train: {epochs: 3, batch: 32}
+`
+
+// program is `exp`, as a process of its own in an empty folder with tiny.yaml.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	exe := filepath.Join(dir, "exp") // the name under which TestMain runs main
+	if err := os.Symlink(self, exe); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "tiny.yaml"), tiny)
+	cmd := exec.Command(exe, args...)
+	cmd.Dir = dir
+	t.Cleanup(func() {
+		if cmd.Process != nil {
+			cmd.Process.Kill()
+		}
+	})
+	return cmd
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// watch gives what a process writes, and closes seen when a text is in it.
+type watch struct {
+	all, text string
+	seen      chan struct{}
+}
+
+func (w *watch) Write(p []byte) (int, error) {
+	w.all += string(p)
+	if w.text != "" && strings.Contains(w.all, w.text) {
+		w.text = ""
+		close(w.seen)
+	}
+	return len(p), nil
+}
+
+// started starts a process and waits until it has written a text to standard error.
+func started(t *testing.T, cmd *exec.Cmd, text string) *watch {
+	t.Helper()
+	w := &watch{text: text, seen: make(chan struct{})}
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-w.seen:
+	case <-time.After(time.Minute):
+		t.Fatalf("%q was not written within a minute", text)
+	}
+	return w
+}
+
+// onlyRun is the one run in a process's store.
+func onlyRun(t *testing.T, cmd *exec.Cmd) tracking.Record {
+	t.Helper()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	s, err := tracking.OpenReader(ctx, filepath.Join(cmd.Dir, "runs", "exp.db"), tracking.Env{Host: host, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	runs, err := s.List(ctx, tracking.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(runs) != 1 {
+		t.Fatalf("there are %d runs, not one", len(runs))
+	}
+	return runs[0]
+}
+
+func TestStoppedFromOutside(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		signal syscall.Signal
+		code   int // -1: ended by the signal itself
+		says   string
+	}{
+		{"Ctrl-C", syscall.SIGINT, 130, "interrupted after "},
+		{"the end of a job", syscall.SIGTERM, 130, "interrupted after "},
+		{"kill -9", syscall.SIGKILL, -1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cmd := program(t, "run", "tiny.yaml", "tiny.yaml", "-s", "train.epochs=1000000")
+			out := started(t, cmd, "\nepoch       2/1000000")
+			if err := cmd.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			err := cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != c.code {
+				t.Errorf("exit code %d, not %d (%v):\n%s", code, c.code, err, out.all)
+			}
+			if !strings.Contains(out.all, c.says) || strings.ContainsAny(out.all, "\r\x1b") {
+				t.Errorf("it said\n%s", out.all)
+			}
+			if c.says != "" && !strings.HasSuffix(out.all, "not run: tiny.yaml\n") {
+				t.Errorf("it did not say what was left out:\n%s", out.all)
+			}
+			r := onlyRun(t, cmd)
+			if r.Status != tracking.Interrupted || r.EpochsDone < 2 || r.DataHash == "" || !strings.HasPrefix(r.Error, c.says) {
+				t.Errorf("recorded as %+v", r)
+			}
+		})
+	}
+}
+
+func TestSecondInterruptEndsAtOnce(t *testing.T) {
+	// One training step takes seconds, so that there is a time between the two.
+	cmd := program(t, "run", "tiny.yaml", "--threads", "1", "-s", "model.stem.filters=96", "-s", "model.stages.0.filters=96", "-s", "train.batch=64")
+	cmd.Env = append(os.Environ(), "EXP_ISA=generic")
+	out := started(t, cmd, "\nepoch 0/")
+	stop := time.After(time.Minute)
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGINT {
+				t.Errorf("ended with %v:\n%s", err, out.all)
+			}
+			if status := onlyRun(t, cmd).Status; status != tracking.Interrupted {
+				t.Errorf("recorded as %s", status)
+			}
+			return
+		case <-stop:
+			t.Fatal("still running")
+		case <-time.After(100 * time.Millisecond):
+			cmd.Process.Signal(os.Interrupt)
+		}
+	}
+}
+
+// inside is `exp` within the test, in an empty folder with tiny.yaml.
+func inside(t *testing.T, ctx context.Context, args ...string) (code int, out, talk string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	write(t, "tiny.yaml", tiny)
+	var o, e bytes.Buffer
+	a := &app{out: &o, err: &e, getenv: func(string) string { return "" }, now: time.Now, host: "here"}
+	code = a.main(ctx, args)
+	return code, o.String(), e.String()
+}
+
+func TestHowItEnds(t *testing.T) {
+	live := context.Background()
+	stopped, stop := context.WithCancel(live)
+	stop()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		args string
+		code int
+	}{
+		{"a run that is done", live, "run tiny.yaml", 0},
+		{"a run that diverges", live, "run tiny.yaml -s optimizer.lr=1e30", 1},
+		{"a run that fails", live, "run tiny.yaml -s init.from=missing.safetensors", 1},
+		{"an interrupted run", stopped, "run tiny.yaml", 130},
+		{"an experiment with a mistake", live, "run tiny.yaml -s train.epochs=0", 2},
+		{"no such experiment", live, "run nosuch", 2},
+		{"nothing to run", live, "run", 2},
+		{"an unknown verb", live, "rnu tiny.yaml", 2},
+		{"an unknown flag", live, "check --sat seed=1 tiny.yaml", 2},
+		{"an unknown kind", live, "list nosuch", 2},
+		{"a store that cannot be made", live, "run tiny.yaml --db tiny.yaml/exp.db", 4},
+		{"a store that is not there", live, "ls", 4},
+		{"a check without mistakes", live, "check tiny.yaml", 0},
+		{"a measurement that cannot be made", live, "bench tiny.yaml -s train.batch=65", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, _, talk := inside(t, c.ctx, strings.Fields(c.args)...)
+			if code != c.code {
+				t.Errorf("exit code %d, not %d:\n%s", code, c.code, talk)
+			}
+			if code != 0 && talk == "" {
+				t.Error("it did not say why")
+			}
+		})
+	}
+}
+
+func TestRunThatIsNotInTheStore(t *testing.T) {
+	if code, _, talk := inside(t, context.Background(), "run", "tiny.yaml"); code != 0 {
+		t.Fatal(talk)
+	}
+	var talk bytes.Buffer
+	a := &app{out: &talk, err: &talk, getenv: func(string) string { return "" }, now: time.Now, host: "here"}
+	if code := a.main(context.Background(), []string{"show", "nosuch"}); code != 3 {
+		t.Errorf("exit code %d, not 3:\n%s", code, &talk)
+	}
+}
+
+func TestDescribeForPrograms(t *testing.T) {
+	code, out, talk := inside(t, context.Background(), "describe", "tiny.yaml", "--json")
+	var net struct {
+		Total        int64 `json:"total_params"`
+		Trainable    int64 `json:"trainable_params"`
+		NonTrainable int64 `json:"non_trainable_params"`
+		MACs         int64 `json:"macs"`
+		Layers       []struct {
+			Name, Kind   string
+			Shape        []int
+			Params, MACs int64
+			Inputs       []string
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &net); code != 0 || err != nil {
+		t.Fatalf("exit code %d, %v:\n%s%s", code, err, out, talk)
+	}
+	var params, macs int64
+	for i, l := range net.Layers {
+		params, macs = params+l.Params, macs+l.MACs
+		if l.Name == "" || l.Kind == "" || len(l.Shape) == 0 || len(l.Inputs) == 0 != (i == 0) {
+			t.Errorf("layer %d is %+v", i, l)
+		}
+	}
+	if net.Total != 186 || net.Trainable != 174 || net.NonTrainable != 12 || params != net.Total || macs != net.MACs {
+		t.Errorf("totals %d = %d + %d, %d multiply-adds; the layers have %d and %d",
+			net.Total, net.Trainable, net.NonTrainable, net.MACs, params, macs)
+	}
+}
+
+func TestTerminal(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		terminal bool
+		env      map[string]string
+		has, not []string
+	}{
+		{"on a terminal: bar, lines and a curve in colour", true, nil,
+			[]string{"\r\x1b", "| ", "3/3 train  ", " images/s  loss ", "0:00 left", "epoch 0/3  val_loss", "epoch 3/3  train_loss ", "loss by epoch", "\x1b[94m"}, nil},
+		{"without colour", true, map[string]string{"NO_COLOR": "1"},
+			[]string{"3/3 train  ", "loss by epoch   * train_loss   o val_loss"}, []string{"\x1b[94m"}},
+		{"a terminal that knows no codes", true, map[string]string{"TERM": "dumb"},
+			[]string{"\nepoch 3/3  train_loss "}, []string{"\x1b", "\r", "loss by epoch"}},
+		{"without a terminal", false, nil,
+			[]string{"\nepoch 0/3  val_loss", "\nepoch 3/3  train_loss "}, []string{"\x1b", "\r", "loss by epoch", "left"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			write(t, "tiny.yaml", tiny)
+			var out, talk bytes.Buffer
+			a := &app{out: &out, err: &talk, errTTY: c.terminal, getenv: func(k string) string { return c.env[k] }, now: time.Now, host: "here"}
+			if code := a.main(context.Background(), []string{"run", "tiny.yaml", "--json"}); code != 0 {
+				t.Fatalf("exit code %d:\n%s", code, &talk)
+			}
+			for _, text := range c.has {
+				if !strings.Contains(talk.String(), text) {
+					t.Errorf("%q is missing in\n%q", text, &talk)
+				}
+			}
+			for _, text := range c.not {
+				if strings.Contains(talk.String(), text) {
+					t.Errorf("%q is in\n%q", text, &talk)
+				}
+			}
+			if lines := strings.Split(out.String(), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[0], `{"id":`) {
+				t.Errorf("standard output is\n%q", &out)
+			}
+		})
+	}
+}
