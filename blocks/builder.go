@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"exp/internal/kernels"
+	"exp/internal/ops"
 	"exp/internal/stream"
 )
 
@@ -59,7 +60,7 @@ func (b *Builder) Fail(field, problem, help string) {
 	if field != "" {
 		path += "." + field
 	}
-	panic(bail{&Error{Path: path, Problem: problem, Help: help}})
+	ops.Bail(&Error{Path: path, Problem: problem, Help: help})
 }
 
 func (b *Builder) add(l *Layer) *Layer {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"exp/internal/ops"
 )
 
 // Net is a model as a list of layers in the order in which they run.
@@ -53,10 +55,10 @@ func New(m Model, input Shape, classes int) (*Net, error) {
 			}
 		}
 	}
-	if err := b.run(func() { b.model(m, input, classes) }); err != nil {
+	if err := ops.Build(func() { b.model(m, input, classes) }); err != nil {
 		return nil, err
 	}
-	return net, nil
+	return net, net.check()
 }
 
 func (b *Builder) model(m Model, input Shape, classes int) {
@@ -120,26 +122,9 @@ func (n *Net) Depth() int {
 	return depth
 }
 
-// bail carries an error out of a block's Build to run.
-type bail struct{ err error }
-
-// run calls f and returns the error with which it bailed out, if it did.
-func (b *Builder) run(f func()) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case bail:
-			err = r.err
-		default:
-			panic(r)
-		}
-	}()
-	f()
-	return errors.Join(b.net.check()...)
-}
-
 // check looks for what a block of ours must never do: name two parameters alike, or end without logits.
-func (n *Net) check() (errs []error) {
+func (n *Net) check() error {
+	var errs []error
 	seen := map[string]bool{}
 	for _, p := range n.Params {
 		if seen[p.Name] {
@@ -150,5 +135,5 @@ func (n *Net) check() (errs []error) {
 	if !n.Output.Shape.Equal(Shape{n.Classes}) {
 		errs = append(errs, fmt.Errorf("the head gives %v instead of %d logits", n.Output.Shape, n.Classes))
 	}
-	return errs
+	return errors.Join(errs...)
 }

@@ -126,7 +126,7 @@ func (g *Graph[T]) Run() error {
 // Value is an output's values after a run, valid until the next.
 func (g *Graph[T]) Value(n *G.Node) []T { return operation[T](n).buf }
 
-// Build calls f and returns the error with which an operation refused to be built, if one did.
+// Build calls f and returns the error with which it left by Bail, if it did.
 func Build(f func()) (err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -141,9 +141,12 @@ func Build(f func()) (err error) {
 	return nil
 }
 
+// Bail leaves the function that Build called, so that what is built of many parts needs no check after each.
+func Bail(err error) { panic(bail{err}) }
+
 type bail struct{ err error }
 
-func (g *Graph[T]) fail(format string, args ...any) { panic(bail{fmt.Errorf(format, args...)}) }
+func (g *Graph[T]) fail(format string, args ...any) { Bail(fmt.Errorf(format, args...)) }
 
 // Pool lends buffers to the operations of graphs that do not run at the same time. Which operation has which buffer is
 // settled in a graph's first run: a buffer whose last reader has run is lent again.
