@@ -51,13 +51,11 @@ type queryer interface {
 // is not a store.
 func identify(ctx context.Context, q queryer) (version int, err error) {
 	var app, tables int
-	if err := q.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&app); err != nil {
-		return 0, err
-	}
-	if err := q.QueryRowContext(ctx, `PRAGMA user_version`).Scan(&version); err != nil {
-		return 0, err
-	}
-	if err := q.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
+	// One statement sees one state, whatever another process is just committing.
+	err = q.QueryRowContext(ctx, `
+		SELECT count(*), (SELECT application_id FROM pragma_application_id()), (SELECT user_version FROM pragma_user_version())
+		FROM sqlite_master`).Scan(&tables, &app, &version)
+	if err != nil {
 		return 0, err
 	}
 	if app != applicationID && (app != 0 || tables > 0) {

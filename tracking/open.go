@@ -46,7 +46,7 @@ func Open(ctx context.Context, path string, env Env) (*Store, error) {
 	// FULL: an epoch is rare and costs minutes, so it survives a power cut too.
 	db := connect(dsn(path, "_journal_mode", "WAL", "_synchronous", "FULL", "_foreign_keys", "on", "_txlock", "immediate"))
 	s := &Store{path: path, env: env, db: db}
-	err := s.migrate(ctx, migrations())
+	err := patiently(ctx, func() error { return s.migrate(ctx, migrations()) })
 	if err == nil {
 		err = s.sweep(ctx)
 	}
@@ -93,7 +93,7 @@ func OpenReader(ctx context.Context, path string, env Env) (*Store, error) {
 func openToLook(ctx context.Context, path string) (db *sql.DB, name string, version int, err error) {
 	name = dsn(path, "mode", "ro")
 	db = connect(name)
-	version, err = identify(ctx, db)
+	err = patiently(ctx, func() (err error) { version, err = identify(ctx, db); return err })
 	if code := (sqlite3.Error{}); errors.As(err, &code) && (code.Code == sqlite3.ErrCantOpen || code.Code == sqlite3.ErrReadonly) {
 		if _, walErr := os.Stat(path + "-wal"); errors.Is(walErr, fs.ErrNotExist) {
 			db.Close()
@@ -110,6 +110,25 @@ func openToLook(ctx context.Context, path string) (db *sql.DB, name string, vers
 		return nil, "", 0, err
 	}
 	return db, name, version, nil
+}
+
+// patiently repeats what fails because the store is locked. SQLite waits for
+// other processes by itself (busyTimeout) except while one of them is turning a
+// new file into a WAL store: then it gives up at once.
+func patiently(ctx context.Context, f func() error) error {
+	const pause, attempts = 20 * time.Millisecond, 250 // 5 s
+	for range attempts {
+		err := f()
+		if code := (sqlite3.Error{}); !errors.As(err, &code) || code.Code != sqlite3.ErrBusy {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+	return f()
 }
 
 // Close ends the use of the store; runs still open keep their lock until they
