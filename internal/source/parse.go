@@ -16,6 +16,7 @@ const (
 	maxNodes = 100_000 // values of one text, aliases expanded
 	maxDepth = 64      // maps and lists inside one another
 	maxKeys  = 1000    // of one map
+	maxKey   = 100     // characters of a key
 )
 
 // Parse reads the one YAML document of f. It returns nil when the text cannot be read or holds nothing, after adding
@@ -343,6 +344,10 @@ func (r *reader) pairs(n *yaml.Node, depth int, out *expanded) {
 		value := r.child(n.Content[i+1], depth, out)
 		if key.Kind != yaml.ScalarNode {
 			r.p.Addf(r.place(key), "", "a key must be a word")
+			continue
+		}
+		if utf8.RuneCountInString(key.Value) > maxKey {
+			r.p.Addf(r.place(key), "", "a key of more than %d characters", maxKey)
 			continue
 		}
 		at := r.place(key)
