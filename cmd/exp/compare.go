@@ -549,6 +549,9 @@ func (c *comparison) write(w io.Writer, f term.Format, color bool) error {
 	var constant []string
 	for _, p := range c.constant {
 		value := shown(term.Plain, p.Value)
+		if value == "" {
+			continue
+		}
 		if strings.HasSuffix(p.Key, "_hash") || p.Key == "git_commit" {
 			value = short(p.Value)
 		}
