@@ -94,5 +94,7 @@ func checkName(stage *source.Node, i int, names map[string]int, p *source.Proble
 	case taken:
 		p.Addf(name.Span, path, "%q is the name of stage %d already", name.Value, before)
 	}
-	names[name.Value] = i
+	if !taken {
+		names[name.Value] = i
+	}
 }
