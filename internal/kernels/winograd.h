@@ -29,7 +29,7 @@
 enum {
 	TILE = 4, XI = 36, TAPS = 9,
 	WINO_PIECES = 32,
-	MOST_BY_TILES = 64 * 64, // c*o up to which every piece has its own dU
+	MOST_BY_TILES = 128 * 128, // c*o up to which every piece has its own dU
 	ROUND_FLOATS = 5 << 19,  // of V and Z together that are transformed before they are multiplied: 10 MB
 	ROUND_STEP = 128,        // tiles of those that one product sums over
 };
@@ -589,7 +589,7 @@ static void grad_tiles_piece(void *context, long piece, int worker) {
 		struct ahead f = {.n = 0};
 		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
 		fetch_source(&f, &p->grad, next * pixels * p->o, more * pixels * p->o);
-		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / GRAD_ROWS));
+		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / (p->wide == COLS * VL ? GRAD_ROWS : BLOCK)));
 		for (long xi = 0; xi < XI; xi++)
 			grad_products_any(p, xi, n, v, z, du, k == begin, &f, share);
 	}
