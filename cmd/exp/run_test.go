@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"os"
@@ -260,6 +262,61 @@ func TestDescribeForPrograms(t *testing.T) {
 	if net.Total != 186 || net.Trainable != 174 || net.NonTrainable != 12 || params != net.Total || macs != net.MACs {
 		t.Errorf("totals %d = %d + %d, %d multiply-adds; the layers have %d and %d",
 			net.Total, net.Trainable, net.NonTrainable, net.MACs, params, macs)
+	}
+}
+
+// fashion writes files in the layout of Fashion-MNIST, with black pictures.
+func fashion(t *testing.T, dir string) {
+	t.Helper()
+	for name, n := range map[string]uint32{"train": 60_000, "t10k": 10_000} {
+		labels := make([]byte, n)
+		for i := range labels {
+			labels[i] = byte(i % 10)
+		}
+		for file, parts := range map[string][]any{
+			"images-idx3-ubyte.gz": {[]byte{0, 0, 8, 3}, []uint32{n, 28, 28}, make([]byte, 28*28*int(n))},
+			"labels-idx1-ubyte.gz": {[]byte{0, 0, 8, 1}, []uint32{n}, labels},
+		} {
+			var packed bytes.Buffer
+			z := gzip.NewWriter(&packed)
+			for _, part := range parts {
+				if err := binary.Write(z, binary.BigEndian, part); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := z.Close(); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, name+"-"+file), packed.String())
+		}
+	}
+}
+
+func TestWarningsAreSaidAndRecorded(t *testing.T) {
+	dir := t.TempDir()
+	fashion(t, dir)
+	code, _, talk := inside(t, context.Background(), "run", "tiny.yaml", "--data", dir,
+		"-s", "data.dataset=fashion-mnist", "-s", "data.limit=60", "-s", "data.validation=20", "-s", "train.epochs=1")
+	const warning = "Fashion-MNIST: the files in "
+	if code != 0 || !strings.Contains(talk, "\nwarning: "+warning) {
+		t.Errorf("exit code %d, and it said\n%s", code, talk)
+	}
+	ctx := context.Background()
+	s, err := tracking.OpenReader(ctx, "runs/exp.db", tracking.Env{Host: "here", Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	runs, err := s.Find(ctx, "@last")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := s.Events(ctx, runs[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != 3 || events[1].Kind != "warning" || !strings.HasPrefix(events[1].Text, warning) {
+		t.Errorf("recorded %+v", events)
 	}
 }
 
