@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/viper"
 
+	"exp/internal/kernels"
 	"exp/tracking"
 )
 
@@ -70,6 +71,9 @@ func newRootCmd(a *app) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := kernels.Select(""); err != nil {
+				return err
+			}
 			return a.readSettings(v)
 		},
 	}
