@@ -87,3 +87,47 @@ func benchConv(b *testing.B, n *Native, what string, c Conv) {
 	b.ReportMetric(flops/best.Seconds(), "best-GFLOP/s")
 	b.ReportMetric(best.Seconds()*1e3, "best-ms")
 }
+
+// BenchmarkMaps/ISA/what: the passes that are no convolutions, on [128,32,32,32], with the bytes that have to move.
+func BenchmarkMaps(b *testing.B) {
+	const rows, c = 128 * 32 * 32, 32
+	x, y, z := Alloc(rows*c), Alloc(rows*c), Alloc(rows*c)
+	defer Free(x)
+	defer Free(y)
+	defer Free(z)
+	coef := Alloc(c)
+	defer Free(coef)
+	sums := make([]float64, 2*c)
+	in := Read[float32]{X: x, Scale: coef, Shift: coef, ReLU: true}
+	p := Pool{N: 128, H: 32, W: 32, C: c, Size: 2, Stride: 2}
+	quarter := rows * c / 4
+	for _, isa := range []string{"avx512", "avx2", "generic"} {
+		if named(isa) == nil {
+			continue
+		}
+		n := nativeOf(b, isa, 1)
+		for _, what := range []struct {
+			name   string
+			floats int
+			run    func()
+		}{
+			{"stats", rows * c, func() { n.Stats(x, c, sums) }},
+			{"normalise", 2 * rows * c, func() { n.Map(in, c, Write[float32]{Y: y}) }},
+			{"mask and sum", 3 * rows * c, func() { n.MapGrad(ReadGrad[float32]{G: y}, c, WriteGrad[float32]{G: z, Through: in, Sums: sums}) }},
+			{"max pool", rows*c + quarter, func() { n.MaxPool(p, in, Write[float32]{Y: y[:quarter]}) }},
+			{"max pool gradient", 2*rows*c + quarter, func() { n.MaxPoolGrad(p, in, y[:quarter], ReadGrad[float32]{G: y[:quarter]}, z) }},
+			{"dropout", 2 * rows * c, func() { n.Dropout(x, 0.5, 1, y) }},
+		} {
+			b.Run(isa+"/"+what.name, func(b *testing.B) {
+				b.SetBytes(int64(what.floats) * 4)
+				best := time.Hour
+				for b.Loop() {
+					start := time.Now()
+					what.run()
+					best = min(best, time.Since(start))
+				}
+				b.ReportMetric(best.Seconds()*1e3, "best-ms")
+			})
+		}
+	}
+}

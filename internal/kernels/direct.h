@@ -166,27 +166,24 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 	}
 DIRECT_PIXELS(pixels_plain, COLS, 0, 1)
 DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
-DIRECT_PIXELS(pixels_full, COLS, p->out.mode, 1)
-DIRECT_PIXELS(pixels_part, COLS, p->out.mode, 0)
-DIRECT_PIXELS(pixels_narrow_sum, 1, SUM, 1)
-DIRECT_PIXELS(pixels_narrow, 1, p->out.mode, 0)
+DIRECT_PIXELS(pixels_mask_sum, COLS, THROUGH | MASK | SUM, 1)
+DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0)
+DIRECT_PIXELS(narrow_plain, 1, 0, 1)
+DIRECT_PIXELS(narrow_sum, 1, SUM, 1)
+DIRECT_PIXELS(narrow_mask_sum, 1, THROUGH | MASK | SUM, 1)
+DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0)
 
-static void pixels_any(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
-	const int mode = p->out.mode, full = (block + 1) * p->wide <= p->o;
-	if (p->wide == COLS * VL) {
-		if (!full)
-			pixels_part(p, class, x, at, to, n, block, sums);
-		else if (mode == 0)
-			pixels_plain(p, class, x, at, to, n, block, sums);
-		else if (mode == SUM)
-			pixels_sum(p, class, x, at, to, n, block, sums);
-		else
-			pixels_full(p, class, x, at, to, n, block, sums);
-	} else if (full && mode == SUM) {
-		pixels_narrow_sum(p, class, x, at, to, n, block, sums);
-	} else {
-		pixels_narrow(p, class, x, at, to, n, block, sums);
-	}
+typedef void pixels_function(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums);
+
+static pixels_function *pixels_for(const struct direct *p, long block) {
+	const int wide = p->wide == COLS * VL, full = (block + 1) * p->wide <= p->o;
+	if (full)
+		switch (p->out.mode) {
+		case 0: return wide ? pixels_plain : narrow_plain;
+		case SUM: return wide ? pixels_sum : narrow_sum;
+		case THROUGH | MASK | SUM: return wide ? pixels_mask_sum : narrow_mask_sum;
+		}
+	return wide ? pixels_any : narrow_any;
 }
 
 // The first row that a band from row h of the result on reads.
@@ -235,7 +232,7 @@ static void direct_piece(void *context, long piece, int worker) {
 			for (long i = 0; i < ROWS; i++)
 				at[n + i] = at[n - 1];
 			for (long b = 0; b < p->blocks; b++)
-				pixels_any(p, class, x, at, to, n, b, sums);
+				pixels_for(p, b)(p, class, x, at, to, n, b, sums);
 		}
 		if (p->out.mode & SUM)
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);

@@ -15,31 +15,41 @@ struct map {
 	double *sums; // [pieces][2*c]
 };
 
-INLINE void map_block(const int read, const int write, const struct map *p, long begin, long end, float *sums) {
-	for (long at = begin; at < end; at += p->period) {
-		const long stop = at_most(end, at + p->period);
-		for (long i = at; i < stop; i += VL) {
-			const long c = i - at, lanes = stop - i;
-			struct write_coef k = write_coef(write, &p->out, c, VL);
-			if (write & SUM) {
-				k.sum = load(sums + c);
-				k.product = load(sums + p->period + c);
-			}
-			vec v = read_part(read, &p->in, i, read_coef(read, &p->in, c, VL), lanes);
-			if (lanes < VL) // bias must not reach the sums from lanes that do not exist
-				for (long l = lanes; l < VL; l++)
-					k.bias[l] = 0, v[l] = 0;
-			write_part(write, &p->out, i, v, &k, lanes);
-			if (write & SUM) {
-				store(sums + c, k.sum);
-				store(sums + p->period + c, k.product);
-			}
-		}
+// One vector: elements i to i+lanes, whose coefficients and sums are those from c on.
+INLINE void map_vec(const int read, const int write, const struct map *p, long i, long c, long lanes, float *sums) {
+	struct write_coef k = write_coef(write, &p->out, c, VL);
+	vec v = read_part(read, &p->in, i, read_coef(read, &p->in, c, VL), lanes);
+	for (long l = lanes; l < VL; l++) // coefficients must not reach the sums from lanes that do not exist
+		k.bias[l] = v[l] = 0;
+	write_part(write, &p->out, i, v, &k, lanes);
+	if (write & SUM) {
+		store(sums + c, load(sums + c) + k.sum);
+		store(sums + p->period + c, load(sums + p->period + c) + k.product);
 	}
 }
 
-static __attribute__((noinline)) void map_any(const struct map *p, long begin, long end, float *sums) {
-	map_block(p->in.mode, p->out.mode, p, begin, end, sums);
+INLINE void map_block(const int read, const int write, const struct map *p, long begin, long end, float *sums) {
+	for (long at = begin; at < end; at += p->period) {
+		const long stop = at_most(end, at + p->period), whole = at + (stop - at) / VL * VL;
+		for (long i = at; i < whole; i += VL)
+			map_vec(read, write, p, i, i - at, VL, sums);
+		if (whole < stop)
+			map_vec(read, write, p, whole, whole - at, stop - whole, sums);
+	}
+}
+
+static void map_any(const struct map *p, long begin, long end, float *sums) {
+	const int read = p->in.mode, write = p->out.mode;
+	if (read == 0 && write == (SUM | DISCARD))
+		map_block(0, SUM | DISCARD, p, begin, end, sums);
+	else if (read == (AFFINE | RELU) && write == 0)
+		map_block(AFFINE | RELU, 0, p, begin, end, sums);
+	else if (read == (GRAD | ADD) && write == 0)
+		map_block(GRAD | ADD, 0, p, begin, end, sums);
+	else if (read == 0 && write == (THROUGH | MASK | SUM))
+		map_block(0, THROUGH | MASK | SUM, p, begin, end, sums);
+	else
+		map_block(read, write, p, begin, end, sums);
 }
 
 static void map_piece(void *context, long piece, int worker) {
@@ -109,98 +119,114 @@ static void run_rows(struct pool *pool, const struct job *job, long units, long 
 }
 
 // write_channels stores a result for channels c on of `channels`, at pixel, taking its sums into sums[2*channels].
-INLINE void write_channels(const struct sink *out, long pixel, long c, long channels, vec v, float *sums) {
-	const long lanes = channels - c;
-	struct write_coef k = write_coef(out->mode, out, c, lanes);
-	write_part(out->mode, out, pixel * channels + c, v, &k, lanes);
-	if (out->mode & SUM) {
+INLINE void write_channels(const int mode, const int full, const struct sink *out, long pixel, long c, long channels, vec v, float *sums) {
+	const long lanes = full ? VL : channels - c;
+	struct write_coef k = write_coef(mode, out, c, lanes);
+	write_part(mode, out, pixel * channels + c, v, &k, lanes);
+	if (mode & SUM) {
 		store_part(sums + c, load_part(sums + c, lanes) + k.sum, lanes);
 		store_part(sums + channels + c, load_part(sums + channels + c, lanes) + k.product, lanes);
 	}
 }
 
-INLINE vec read_channels(const struct source *in, long pixel, long c, long channels) {
-	const long lanes = channels - c;
-	return read_part(in->mode, in, pixel * channels + c, read_coef(in->mode, in, c, lanes), lanes);
+// read_channels reads channels c on of a pixel. Full: VL divides the channels.
+INLINE vec read_channels(const int mode, const int full, const struct source *in, long pixel, long c, long channels) {
+	const long lanes = full ? VL : channels - c;
+	return read_part(mode, in, pixel * channels + c, read_coef(mode, in, c, lanes), lanes);
 }
 
-// pooled is the value of a window whose first pixel is given.
-INLINE vec pooled(const int max, const struct job *job, long pixel, long c) {
-	vec v = read_channels(&job->in, pixel, c, job->c);
-	for (long k = 1; k < job->k * job->k; k++) {
-		vec x = read_channels(&job->in, pixel + k / job->k * job->w + k % job->k, c, job->c);
-		v = max ? MAX(x, v) : v + x;
-	}
-	return max ? v : v / (float)(job->k * job->k);
-}
-
-INLINE void pool_piece(const int max, const struct rows *p, long piece, int worker) {
+// y = the largest value, or the mean, of every size x size window.
+INLINE void pool_rows(const int max, const long size, const int full, const int read, const int write, const struct rows *p, long piece, int worker) {
 	const struct job *job = p->job;
 	float *sums = pool_scratch(p->pool, worker, 2 * job->c);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)job->c);
 	for (long u = cut_at(p->units, p->pieces, piece); u < cut_at(p->units, p->pieces, piece + 1); u++) {
 		const long first = (u / job->oh * job->h + u % job->oh * job->stride) * job->w;
 		for (long j = 0; j < job->ow; j++)
-			for (long c = 0; c < job->c; c += VL)
-				write_channels(&job->out, u * job->ow + j, c, job->c, pooled(max, job, first + j * job->stride, c), sums);
+			for (long c = 0; c < job->c; c += VL) {
+				const long pixel = first + j * job->stride;
+				vec v = max ? read_channels(read, full, &job->in, pixel, c, job->c) : (vec){0};
+				for (long a = 0; a < size; a++)
+					for (long b = 0; b < size; b++) {
+						vec x = read_channels(read, full, &job->in, pixel + a * job->w + b, c, job->c);
+						v = max ? MAX(x, v) : v + x;
+					}
+				if (!max)
+					v /= (float)(size * size);
+				write_channels(write, full, &job->out, u * job->ow + j, c, job->c, v, sums);
+			}
 		if (p->sums)
 			add_up(p->sums + piece * 2 * job->c, sums, 2 * job->c);
 	}
 }
 
-static void max_pool_piece(void *context, long piece, int worker) { pool_piece(1, context, piece, worker); }
-static void avg_pool_piece(void *context, long piece, int worker) { pool_piece(0, context, piece, worker); }
+static void max_pool_piece(void *context, long piece, int worker) {
+	const struct rows *p = context;
+	const struct job *job = p->job;
+	if (job->k == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->out.mode == 0)
+		pool_rows(1, 2, 1, AFFINE | RELU, 0, p, piece, worker);
+	else
+		pool_rows(1, job->k, 0, job->in.mode, job->out.mode, p, piece, worker);
+}
+
+static void avg_pool_piece(void *context, long piece, int worker) {
+	const struct rows *p = context;
+	pool_rows(0, p->job->k, 0, p->job->in.mode, p->job->out.mode, p, piece, worker);
+}
+
 static void max_pool(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->c, max_pool_piece); }
 static void avg_pool(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->c, avg_pool_piece); }
 
-// The number k of the first maximum in a window, in every lane.
-INLINE ivec first_maximum(const struct job *job, long pixel, long c) {
-	vec most = read_channels(&job->in, pixel, c, job->c);
-	ivec at = {0};
-	for (long k = 1; k < job->k * job->k; k++) {
-		vec x = read_channels(&job->in, pixel + k / job->k * job->w + k % job->k, c, job->c);
-		ivec more = x > most;
-		most = MAX(x, most);
-		at = (at & ~more) | (more & ((ivec){0} + (int32_t)k));
-	}
-	return at;
-}
-
-// Pieces are whole images: windows may overlap.
-INLINE void pool_grad_piece(const int max, const struct rows *p, long piece) {
+// dx of every window, where its first maximum is or everywhere. Pieces are whole images, for windows may overlap.
+INLINE void pool_grad_images(const int max, const long size, const int full, const int read, const int read_grad, const struct rows *p, long piece) {
 	const struct job *job = p->job;
-	const long size = job->h * job->w * job->c, window = job->k * job->k;
-	const int tiled = job->stride == job->k && job->h % job->k == 0 && job->w % job->k == 0;
+	const long image = job->h * job->w * job->c;
+	const int tiled = job->stride == size && job->h % size == 0 && job->w % size == 0;
 	for (long n = cut_at(p->units, p->pieces, piece); n < cut_at(p->units, p->pieces, piece + 1); n++) {
 		if (!tiled)
-			memset(job->dx + n * size, 0, sizeof(float) * (size_t)size);
+			memset(job->dx + n * image, 0, sizeof(float) * (size_t)image);
 		for (long i = 0; i < job->oh; i++)
 			for (long j = 0; j < job->ow; j++)
 				for (long c = 0; c < job->c; c += VL) {
-					const long pixel = (n * job->h + i * job->stride) * job->w + j * job->stride, lanes = job->c - c;
-					vec g = read_channels(&job->grad, (n * job->oh + i) * job->ow + j, c, job->c);
-					ivec at = {0};
-					if (max)
-						at = first_maximum(job, pixel, c);
-					else
-						g /= (float)window;
-					for (long k = 0; k < window; k++) {
-						float *dx = job->dx + (pixel + k / job->k * job->w + k % job->k) * job->c + c;
-						vec v = max ? (vec)((ivec)g & (at == (ivec){0} + (int32_t)k)) : g;
-						store_part(dx, tiled ? v : load_part(dx, lanes) + v, lanes);
+					const long pixel = (n * job->h + i * job->stride) * job->w + j * job->stride, lanes = full ? VL : job->c - c;
+					vec g = read_channels(read_grad, full, &job->grad, (n * job->oh + i) * job->ow + j, c, job->c);
+					ivec winner = {0}; // the number of the first maximum in the window
+					if (max) {
+						vec most = read_channels(read, full, &job->in, pixel, c, job->c);
+						for (long a = 0; a < size; a++)
+							for (long b = 0; b < size; b++) {
+								vec x = read_channels(read, full, &job->in, pixel + a * job->w + b, c, job->c);
+								ivec more = x > most;
+								most = MAX(x, most);
+								winner = (winner & ~more) | (more & ((ivec){0} + (int32_t)(a * size + b)));
+							}
+					} else {
+						g /= (float)(size * size);
 					}
+					for (long a = 0; a < size; a++)
+						for (long b = 0; b < size; b++) {
+							float *dx = job->dx + (pixel + a * job->w + b) * job->c + c;
+							vec v = max ? (vec)((ivec)g & (winner == (ivec){0} + (int32_t)(a * size + b))) : g;
+							store_part(dx, tiled ? v : load_part(dx, lanes) + v, lanes);
+						}
 				}
 	}
 }
 
 static void max_pool_grad_piece(void *context, long piece, int worker) {
 	(void)worker;
-	pool_grad_piece(1, context, piece);
+	const struct rows *p = context;
+	const struct job *job = p->job;
+	if (job->k == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->grad.mode == 0)
+		pool_grad_images(1, 2, 1, AFFINE | RELU, 0, p, piece);
+	else
+		pool_grad_images(1, job->k, 0, job->in.mode, job->grad.mode, p, piece);
 }
 
 static void avg_pool_grad_piece(void *context, long piece, int worker) {
 	(void)worker;
-	pool_grad_piece(0, context, piece);
+	const struct rows *p = context;
+	pool_grad_images(0, p->job->k, 0, 0, p->job->grad.mode, p, piece);
 }
 
 static void max_pool_grad(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n, job->c, max_pool_grad_piece); }
@@ -216,8 +242,8 @@ static void subsample_piece(void *context, long piece, int worker) {
 		const long first = (u / job->oh * job->h + u % job->oh * job->stride) * job->w;
 		for (long j = 0; j < job->ow; j++)
 			for (long c = 0; c < job->o; c += VL) {
-				vec v = c < job->c ? read_channels(&job->in, first + j * job->stride, c, job->c) : (vec){0};
-				write_channels(&job->out, u * job->ow + j, c, job->o, v, sums);
+				vec v = c < job->c ? read_channels(job->in.mode, 0, &job->in, first + j * job->stride, c, job->c) : (vec){0};
+				write_channels(job->out.mode, 0, &job->out, u * job->ow + j, c, job->o, v, sums);
 			}
 		if (p->sums)
 			add_up(p->sums + piece * 2 * job->o, sums, 2 * job->o);
@@ -234,7 +260,7 @@ static void subsample_grad_piece(void *context, long piece, int worker) {
 		for (long i = 0; i < job->oh; i++)
 			for (long j = 0; j < job->ow; j++)
 				for (long c = 0; c < job->o; c += VL) {
-					vec v = read_channels(&job->grad, (n * job->oh + i) * job->ow + j, c, job->o);
+					vec v = read_channels(job->grad.mode, 0, &job->grad, (n * job->oh + i) * job->ow + j, c, job->o);
 					if (c < job->c)
 						store_part(job->dx + n * size + (i * job->stride * job->w + j * job->stride) * job->c + c, v, job->c - c);
 				}
@@ -265,11 +291,12 @@ static void dropout_piece(void *context, long piece, int worker) {
 	uvec lane;
 	for (int l = 0; l < VL; l++)
 		lane[l] = (uint32_t)l;
-	const long end = at_most(job->count, (long)begin + DROPOUT_BLOCK);
+	const long end = at_most(job->count, (long)begin + DROPOUT_BLOCK), whole = end / VL * VL;
 	for (long i = (long)begin; i < end; i += VL) {
+		const long lanes = i < whole ? VL : end - i;
 		uvec hash = mix(mix((lane + (uint32_t)i) ^ low) ^ high);
-		vec x = load_part(job->in.x + i, end - i) * job->factor;
-		store_part(job->out.y + i, (vec)((ivec)x & (ivec)(hash >= (uvec){0} + job->limit)), end - i);
+		vec x = load_part(job->in.x + i, lanes) * job->factor;
+		store_part(job->out.y + i, (vec)((ivec)x & (ivec)(hash >= (uvec){0} + job->limit)), lanes);
 	}
 }
 

@@ -219,7 +219,11 @@ func someConv(r *rand.Rand) Conv {
 // A convolution, its gradients and everything that is done on the way in and out, for random shapes and options.
 func TestConv(t *testing.T) {
 	backends(t, func(t *testing.T, n *Native) {
-		for seed := range uint64(150) {
+		seeds := uint64(150)
+		if testing.Short() {
+			seeds = 30
+		}
+		for seed := range seeds {
 			checkConv(t, n, seed, someConv(rand.New(rand.NewPCG(seed, 2))))
 		}
 		for i, c := range []Conv{
