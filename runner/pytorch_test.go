@@ -22,7 +22,7 @@ var (
 )
 
 // firstStepsCases are the nets and learning rates that are compared. At the recipe's own rate (strict unset) training
-// multiplies rounding errors so fast that PyTorch differs from itself, in another memory format, by up to a per cent after
+// multiplies rounding errors so fast that PyTorch differs from itself, in another memory format, by some per cent after
 // ten steps; there that difference is the measure. At the lower rate it stays below 2e-5.
 var firstStepsCases = []struct {
 	Experiment string
