@@ -12,6 +12,7 @@
 
 enum {
 	BAND_PIXELS = 512,       // of the result, in one band
+	LEAST_AHEAD = 32,        // products for one number of the result from which fetching ahead pays
 	MOST_PARTIAL = 8 << 20,  // floats of partial gradients of weights
 };
 
@@ -111,6 +112,12 @@ static const float *pack_rows(const struct source *s, long period, long image, l
 	return to;
 }
 
+// fetch_rows fetches those rows from first on that lie inside an image of high rows of `row` floats.
+static void fetch_rows(struct ahead *f, const struct source *s, long high, long row, long image, long first, long rows) {
+	const long from = at_least(0, first), to = at_most(high, first + rows);
+	fetch_source(f, s, (image * high + from) * row, (to - from) * row);
+}
+
 // acc[p][cols] = sum over rows, j < run of x[at[p] + row*pitch + j] * w[row][j][cols*VL].
 INLINE void direct_product(const int pixels, const int cols, const float *x, const long *at, long rows, long pitch, long run, const float *w, vec *acc) {
 	UNROLL for (int i = 0; i < pixels * cols; i++) acc[i] = (vec){0};
@@ -127,10 +134,11 @@ INLINE void direct_product(const int pixels, const int cols, const float *x, con
 }
 
 // One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i]. Full: all channels of the block exist.
-INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) {
+INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) {
 	const long run = class->cols * p->c, first = block * cols * VL;
 	const float *w = class->w + block * class->w_stride;
-	struct write_coef k[2] = {{{0}}};
+	struct write_coef k[2];
+	memset(k, 0, sizeof k);
 	long lanes[2];
 	for (int v = 0; v < cols; v++) {
 		lanes[v] = full ? VL : p->o - first - v * VL;
@@ -139,6 +147,7 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 	}
 	for (long i = 0; i < n; i += pixels) {
 		vec acc[pixels * cols];
+		fetch(f, share);
 		direct_product(pixels, cols, x, at + i, class->rows, p->pitch, run, w, acc);
 		const long count = at_most(pixels, n - i);
 		UNROLL for (int r = 0; r < pixels; r++) {
@@ -161,8 +170,8 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 }
 
 #define DIRECT_PIXELS(name, cols, mode, full) \
-	static __attribute__((noinline)) void name(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums) { \
-		direct_pixels(ROWS, cols, mode, full, p, class, x, at, to, n, block, sums); \
+	static __attribute__((noinline)) void name(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) { \
+		direct_pixels(ROWS, cols, mode, full, p, class, x, at, to, n, block, sums, f, share); \
 	}
 DIRECT_PIXELS(pixels_plain, COLS, 0, 1)
 DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
@@ -173,7 +182,7 @@ DIRECT_PIXELS(narrow_sum, 1, SUM, 1)
 DIRECT_PIXELS(narrow_mask_sum, 1, THROUGH | MASK | SUM, 1)
 DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0)
 
-typedef void pixels_function(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums);
+typedef void pixels_function(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share);
 
 static pixels_function *pixels_for(const struct direct *p, long block) {
 	const int wide = p->wide == COLS * VL, full = (block + 1) * p->wide <= p->o;
@@ -214,6 +223,12 @@ static void direct_piece(void *context, long piece, int worker) {
 	for (long u = cut_at(units, p->pieces, piece); u < cut_at(units, p->pieces, piece + 1); u++) {
 		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
 		const float *x = pack_rows(&p->all, p->period, image, p->h, p->w, p->c, band_start(p, h0), p->packed_rows, p->row_step, p->pad, packed);
+		struct ahead f = {.n = 0};
+		if (p->k * p->k * p->c >= LEAST_AHEAD)
+			fetch_sink(&f, &p->out, (image * p->oh + h0) * p->ow * p->o, (h1 - h0) * p->ow * p->o);
+		if (p->k * p->k * p->c >= LEAST_AHEAD && u + 1 < units)
+			fetch_rows(&f, &p->in, p->h, p->w * p->c, (u + 1) / p->bands, band_start(p, (u + 1) % p->bands * p->band), p->packed_rows * p->row_step);
+		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / ROWS);
 		for (long c = 0; c < p->n_classes; c++) {
 			const struct class *class = &p->classes[c];
 			const long step = p->backward ? p->stride : 1;
@@ -232,7 +247,7 @@ static void direct_piece(void *context, long piece, int worker) {
 			for (long i = 0; i < ROWS; i++)
 				at[n + i] = at[n - 1];
 			for (long b = 0; b < p->blocks; b++)
-				pixels_for(p, b)(p, class, x, at, to, n, b, sums);
+				pixels_for(p, b)(p, class, x, at, to, n, b, sums, &f, share);
 		}
 		if (p->out.mode & SUM)
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);
@@ -410,8 +425,16 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 			wide *= high;
 			high = 1;
 		}
+		struct ahead f = {.n = 0};
+		if (u + 1 < units) {
+			const long next = (u + 1) / p->bands, from = (u + 1) % p->bands * p->band, rows = at_most(p->band, p->oh - from);
+			fetch_rows(&f, &p->in, p->h, p->w * p->c, next, from * p->stride - p->pad, p->packed_rows);
+			fetch_source(&f, &p->grad, (next * p->oh + from) * p->ow * p->o, rows * p->ow * p->o);
+		}
+		const long share = fetch_share(&f, p->blocks * p->rows / ROWS);
 		for (long b = 0; b < p->blocks; b++)
 			for (long r = 0; r < p->rows; r += ROWS) {
+				fetch(&f, share);
 				float *d = dw + (b * p->rows + r) * p->wide;
 				if (p->wide == COLS * VL)
 					direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);

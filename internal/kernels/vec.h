@@ -127,6 +127,56 @@ INLINE void write_at(const int mode, const struct sink *s, long i, vec v, struct
 	write_part(mode, s, i, v, k, VL);
 }
 
+// Memory to be fetched into the cache little by little while products are computed.
+struct ahead {
+	const char *at[8], *end[8];
+	int n, i;
+};
+
+static void fetch_floats(struct ahead *f, const float *p, long n) {
+	if (p && n > 0) {
+		f->at[f->n] = (const char *)p;
+		f->end[f->n++] = (const char *)(p + n);
+	}
+}
+
+// All that a source reads of n floats from i on.
+static void fetch_source(struct ahead *f, const struct source *s, long i, long n) {
+	fetch_floats(f, s->x + i, n);
+	if (s->mode & GRAD)
+		fetch_floats(f, s->x2 + i, n);
+	if (s->mode & ADD)
+		fetch_floats(f, s->r + i, n);
+}
+
+// All that a sink touches of n floats from i on.
+static void fetch_sink(struct ahead *f, const struct sink *s, long i, long n) {
+	fetch_floats(f, s->y + i, n);
+	if (s->mode & RESIDUAL)
+		fetch_floats(f, s->residual + i, n);
+	if (s->mode & THROUGH)
+		fetch_floats(f, s->through + i, n);
+}
+
+// Cache lines to fetch in each of so many calls.
+static long fetch_share(const struct ahead *f, long calls) {
+	long lines = 0;
+	for (int i = 0; i < f->n; i++)
+		lines += (f->end[i] - f->at[i] + 63) / 64;
+	return (lines + calls - 1) / at_least(1, calls);
+}
+
+INLINE void fetch(struct ahead *f, long lines) {
+	while (lines > 0 && f->i < f->n) {
+		const char *p = f->at[f->i], *end = f->end[f->i];
+		for (; lines > 0 && p < end; lines--, p += 64)
+			__builtin_prefetch(p, 0, 2);
+		f->at[f->i] = p;
+		if (p >= end)
+			f->i++;
+	}
+}
+
 // Work is cut into pieces by the problem alone, so that sums are the same for any number of threads: piece p of a cut of
 // so many units covers the units from cut_at(p) to cut_at(p+1).
 enum { MOST_PIECES = 64 };

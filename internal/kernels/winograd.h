@@ -335,47 +335,6 @@ static void output_tiles(const struct grid *g, const struct sink *out, long chan
 	}
 }
 
-// Memory to be fetched into the cache little by little while products are computed.
-struct ahead {
-	const char *at[8], *end[8];
-	int n, i;
-};
-
-static void fetch_floats(struct ahead *f, const float *p, long n) {
-	if (p && n > 0) {
-		f->at[f->n] = (const char *)p;
-		f->end[f->n++] = (const char *)(p + n);
-	}
-}
-
-// All that a source reads of n floats from i on.
-static void fetch_source(struct ahead *f, const struct source *s, long i, long n) {
-	fetch_floats(f, s->x + i, n);
-	if (s->mode & GRAD)
-		fetch_floats(f, s->x2 + i, n);
-	if (s->mode & ADD)
-		fetch_floats(f, s->r + i, n);
-}
-
-// Cache lines to fetch in each of so many calls.
-static long fetch_share(const struct ahead *f, long calls) {
-	long lines = 0;
-	for (int i = 0; i < f->n; i++)
-		lines += (f->end[i] - f->at[i] + 63) / 64;
-	return (lines + calls - 1) / calls;
-}
-
-INLINE void fetch(struct ahead *f, long lines) {
-	while (lines > 0 && f->i < f->n) {
-		const char *p = f->at[f->i], *end = f->end[f->i];
-		for (; lines > 0 && p < end; lines--, p += 64)
-			__builtin_prefetch(p, 0, 2);
-		f->at[f->i] = p;
-		if (p >= end)
-			f->i++;
-	}
-}
-
 // m[row][cols*VL] = sum over k of v[k/16][row][k%16] * u[k][cols*VL], for rows < `rows` and k < 16*blocks.
 INLINE void product(const int rows, const int cols, const float *v, long block_stride, long blocks, const float *u, float *m) {
 	vec acc[rows * cols];
@@ -500,11 +459,7 @@ static void wino_piece(void *context, long piece, int worker) {
 		const long next = first + n, more = at_most(p->chunk, p->grid.tiles - next);
 		input_tiles(&p->grid, &p->in, p->c, first, n, v);
 		struct ahead f = {.n = 0};
-		fetch_floats(&f, p->out.y + first * pixels * p->o, n * pixels * p->o);
-		if (p->out.mode & RESIDUAL)
-			fetch_floats(&f, p->out.residual + first * pixels * p->o, n * pixels * p->o);
-		if (p->out.mode & THROUGH)
-			fetch_floats(&f, p->out.through + first * pixels * p->o, n * pixels * p->o);
+		fetch_sink(&f, &p->out, first * pixels * p->o, n * pixels * p->o);
 		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
 		if (COLS * VL <= BLOCK || p->wide == COLS * VL)
 			chunk_products(ROWS, COLS, p, n, v, m, &f);
