@@ -1,0 +1,223 @@
+package ops_test
+
+import (
+	"math"
+	"reflect"
+	"testing"
+
+	G "gorgonia.org/gorgonia"
+
+	"exp/internal/kernels"
+	"exp/internal/ops"
+	"exp/internal/stream"
+)
+
+const batch = 3
+
+// bench is a graph over float64 with named random parameters, whose loss is the cross-entropy of what an operation gives.
+type bench struct {
+	*ops.Graph[float64]
+	params G.Nodes
+	values [][]float64
+}
+
+// param adds a random parameter.
+func (b *bench) param(name string, shape ...int) *G.Node {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	v := make([]float64, n)
+	r := stream.New(3, name)
+	for i := range v {
+		v[i] = r.NormFloat64()
+	}
+	node := b.Param(name, v, shape...)
+	b.params = append(b.params, node)
+	b.values = append(b.values, v)
+	return node
+}
+
+// norm adds a batch normalisation of x.
+func (b *bench) norm(name string, x *G.Node, channels int) *G.Node {
+	return b.BatchNorm(x, ops.BatchNorm[float64]{Name: name, Momentum: 0.9, Epsilon: 1e-3, Gamma: b.param(name+".gamma", channels),
+		Beta: b.param(name+".beta", channels), Mean: make([]float64, channels), Variance: make([]float64, channels)})
+}
+
+// operations has, for every method of a graph that adds operations, uses of it. Each makes an array from parameters.
+var operations = map[string]map[string]func(b *bench) *G.Node{
+	"Map": {
+		"relu": func(b *bench) *G.Node {
+			return b.Map("m", ops.View{Node: b.param("x", batch, 4, 4, 3), ReLU: true}, nil)
+		},
+		"norm and add": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 3)
+			return b.Map("m", ops.View{Node: x, Norm: b.norm("n", x, 3)}, b.param("y", batch, 4, 4, 3))
+		},
+		"norm, relu and itself": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 3)
+			return b.Map("m", ops.View{Node: x, Norm: b.norm("n", x, 3), ReLU: true}, x)
+		},
+	},
+	"BatchNorm": {
+		"of an operation": func(b *bench) *G.Node {
+			x := b.Map("m", ops.View{Node: b.param("x", batch, 4, 4, 3), ReLU: true}, nil)
+			return b.Map("o", ops.View{Node: x, Norm: b.norm("n", x, 3)}, nil)
+		},
+		"read twice": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 3)
+			v := ops.View{Node: x, Norm: b.norm("n", x, 3), ReLU: true}
+			c := kernels.Conv{H: 4, W: 4, C: 3, O: 2, K: 1, Stride: 1}
+			return b.Conv("c2", c, v, b.param("w2", 1, 1, 3, 2), nil, b.Conv("c1", c, v, b.param("w1", 1, 1, 3, 2), nil, nil))
+		},
+	},
+	"Conv": {
+		"3x3":                                   conv(3, 1, false),
+		"3x3 stride 2":                          conv(3, 2, false),
+		"1x1":                                   conv(1, 1, false),
+		"1x1 stride 2":                          conv(1, 2, false),
+		"5x5 of a view, with bias and residual": conv(5, 1, true),
+		"two after one another, with a shortcut": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 2)
+			c := kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}
+			y := b.Conv("c1", c, ops.View{Node: x, Norm: b.norm("n1", x, 2), ReLU: true}, b.param("w1", 3, 3, 2, 2), b.param("b1", 2), nil)
+			return b.Conv("c2", c, ops.View{Node: y, Norm: b.norm("n2", y, 2), ReLU: true}, b.param("w2", 3, 3, 2, 2), b.param("b2", 2), x)
+		},
+	},
+	"MaxPool": {
+		"2x2": func(b *bench) *G.Node {
+			return b.MaxPool("p", kernels.Pool{H: 4, W: 6, C: 2, Size: 2, Stride: 2}, ops.View{Node: b.param("x", batch, 4, 6, 2)})
+		},
+		"3x3 over 2": func(b *bench) *G.Node {
+			return b.MaxPool("p", kernels.Pool{H: 5, W: 5, C: 2, Size: 3, Stride: 2}, ops.View{Node: b.param("x", batch, 5, 5, 2)})
+		},
+		"of a relu": func(b *bench) *G.Node {
+			return b.MaxPool("p", kernels.Pool{H: 5, W: 5, C: 2, Size: 2, Stride: 2}, ops.View{Node: b.param("x", batch, 5, 5, 2), ReLU: true})
+		},
+	},
+	"AvgPool": {
+		"2x2": func(b *bench) *G.Node {
+			return b.AvgPool("p", kernels.Pool{H: 4, W: 6, C: 2, Size: 2, Stride: 2}, ops.View{Node: b.param("x", batch, 4, 6, 2)})
+		},
+		"global, of a view": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 2)
+			return b.AvgPool("p", kernels.Pool{H: 4, W: 4, C: 2, Size: 4, Stride: 4}, ops.View{Node: x, Norm: b.norm("n", x, 2), ReLU: true})
+		},
+	},
+	"Subsample": {
+		"stride 2, more channels": func(b *bench) *G.Node { return b.Subsample("s", ops.View{Node: b.param("x", batch, 5, 5, 2)}, 2, 5) },
+		"of a relu": func(b *bench) *G.Node {
+			return b.Subsample("s", ops.View{Node: b.param("x", batch, 4, 4, 2), ReLU: true}, 2, 2)
+		},
+	},
+	"Dropout": {
+		"half": func(b *bench) *G.Node { return b.Dropout("d", b.param("x", batch, 4, 4, 2), 0.5) },
+	},
+	"Dense": {
+		"of features": func(b *bench) *G.Node {
+			return b.Dense("d", b.param("x", batch, 7), b.param("w", 7, 5), b.param("bias", 5))
+		},
+	},
+	"SoftmaxCrossEntropy": {
+		"of logits": func(b *bench) *G.Node { return b.param("x", batch, 6) },
+	},
+}
+
+func conv(k, stride int, all bool) func(b *bench) *G.Node {
+	return func(b *bench) *G.Node {
+		c := kernels.Conv{H: 5, W: 4, C: 3, O: 2, K: k, Stride: stride}
+		v := ops.View{Node: b.param("x", batch, 5, 4, 3)}
+		w := b.param("w", k, k, 3, 2)
+		if !all {
+			return b.Conv("c", c, v, w, nil, nil)
+		}
+		v.Norm, v.ReLU = b.norm("n", v.Node, 3), true
+		return b.Conv("c", c, v, w, b.param("bias", 2), b.param("residual", batch, c.OutH(), c.OutW(), 2))
+	}
+}
+
+// TestEveryOperationHasTheGradientOfCentralDifferences takes every parameter of every use, value by value.
+func TestEveryOperationHasTheGradientOfCentralDifferences(t *testing.T) {
+	for method, uses := range operations {
+		for use, build := range uses {
+			t.Run(method+" "+use, func(t *testing.T) { gradients(t, build) })
+		}
+	}
+}
+
+func gradients(t *testing.T, build func(b *bench) *G.Node) {
+	b := &bench{Graph: ops.New[float64](kernels.Reference[float64]{}, &ops.Pool[float64]{}, batch, true)}
+	b.Rows = batch - 1
+	b.Seed = 5
+	copy(b.Labels, []int32{1, 0, 2})
+	var loss ops.CrossEntropy[float64]
+	if err := ops.Build(func() {
+		y := build(b)
+		if shape := y.Shape(); len(shape) != 2 { // any array becomes logits
+			n := shape.TotalSize() / batch
+			y = b.Dense("logits", y, b.param("logits.weight", n, 4), b.param("logits.bias", 4))
+		}
+		loss = b.SoftmaxCrossEntropy(y)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	grads, err := b.Gradients(loss.Loss, b.params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Compile(append(grads, loss.Loss)...); err != nil {
+		t.Fatal(err)
+	}
+	run := func() float64 {
+		if err := b.Run(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Value(loss.Loss)[0]
+	}
+	run()
+	got := make([][]float64, len(grads))
+	for i, g := range grads {
+		got[i] = append([]float64(nil), b.Value(g)...)
+	}
+	const h, tolerance = 1e-6, 1e-7
+	for p, values := range b.values {
+		rows := len(values)
+		if b.params[p].Shape()[0] == batch { // the last row is not valid, whatever the gradient's array holds there
+			rows = len(values) / batch * b.Rows
+		}
+		for i := range rows {
+			old := values[i]
+			values[i] = old + h
+			up := run()
+			values[i] = old - h
+			want := (up - run()) / (2 * h)
+			values[i] = old
+			if math.Abs(got[p][i]-want) > tolerance*(1+math.Abs(want)) {
+				t.Errorf("%s[%d]: gradient %g, central differences say %g", b.params[p].Name(), i, got[p][i], want)
+			}
+		}
+	}
+}
+
+// TestNoOperationIsForgotten holds the table above against the methods of a graph.
+func TestNoOperationIsForgotten(t *testing.T) {
+	node := reflect.TypeFor[*G.Node]()
+	graph := reflect.TypeFor[*ops.Graph[float64]]()
+	for i := range graph.NumMethod() {
+		m := graph.Method(i)
+		switch m.Name {
+		case "Input", "Param": // what operations read
+			continue
+		}
+		takes, gives := false, false
+		for j := 1; j < m.Type.NumIn(); j++ {
+			takes = takes || m.Type.In(j) == node || m.Type.In(j) == reflect.TypeFor[ops.View]()
+		}
+		for j := range m.Type.NumOut() {
+			gives = gives || m.Type.Out(j) == node || m.Type.Out(j) == reflect.TypeFor[ops.CrossEntropy[float64]]()
+		}
+		if takes && gives && len(operations[m.Name]) == 0 {
+			t.Errorf("Graph.%s adds operations and is in no gradient check", m.Name)
+		}
+	}
+}
