@@ -134,7 +134,7 @@ func benchBatches(ctx context.Context, p *Plan, o BenchOptions) (next func() (da
 		for {
 			if batches == nil {
 				epoch++
-				batches = prepared.Train.Batches(ctx, data.Order{Batch: e.Train.Batch, Epoch: epoch, Seed: e.Seed, Shuffle: true, Augment: e.Data.Augment})
+				batches = prepared.Train.Batches(ctx, p.order(epoch))
 			}
 			b, ok := batches.Next()
 			if ok && b.Rows == e.Train.Batch {

@@ -28,6 +28,7 @@ type Model struct {
 	params  []optim.Param // of the trainable parameters, in the net's order
 	grads   []*G.Node
 	updates []update
+	dropout uint64 // key of the masks
 }
 
 // pass is one graph with its input.
@@ -39,7 +40,8 @@ type pass struct {
 
 // NewModel builds the graphs of a plan and draws the initial weights of its seed. Close frees what is outside Go's heap.
 func NewModel(p *Plan, threads int) (*Model, error) {
-	m := &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{}}
+	m := &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
+		dropout: stream.Key(p.Experiment.Seed, "dropout")}
 	for _, param := range p.Net.Params {
 		w := kernels.Alloc(param.Size())
 		param.Init(p.Experiment.Seed, w)
@@ -123,7 +125,7 @@ func (p *pass) run(b data.Batch) (loss float64, correct int, err error) {
 // Forward computes the loss and the gradients of a batch in training mode. epoch and step, with the experiment's seed, key
 // the masks of dropout.
 func (m *Model) Forward(b data.Batch, epoch, step int) (loss float64, correct int, err error) {
-	m.train.graph.Seed = stream.Key(m.plan.Experiment.Seed, "dropout", epoch, step)
+	m.train.graph.Seed = stream.Item(stream.Item(m.dropout, epoch), step)
 	return m.train.run(b)
 }
 

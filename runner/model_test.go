@@ -95,6 +95,29 @@ func TestAPlainNetStartsFromTheWeightsOfItsResidualTwin(t *testing.T) {
 	}
 }
 
+func TestAPlainNetSeesTheBatchesOfItsResidualTwin(t *testing.T) {
+	batches := func(shortcut string) (all [][]float32) {
+		p := load(t, "quickstart", "model.unit.shortcut="+shortcut, "data.dataset.train=100", "data.augment=[{type: affine, rotate: 10, shift: 0.1}, flip]")
+		d, err := data.Prepare(t.Context(), p.Experiment.Data, p.Experiment.Seed, data.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := d.Train.Batches(t.Context(), p.order(3))
+		defer b.Close()
+		for {
+			batch, ok := b.Next()
+			if !ok {
+				return all
+			}
+			all = append(all, append([]float32(nil), batch.X...))
+		}
+	}
+	residual, plain := batches("projection"), batches("none")
+	if len(residual) != 2 || !reflect.DeepEqual(residual, plain) {
+		t.Error("the batches of epoch 3 differ")
+	}
+}
+
 func TestASmallerBatchIsComputedAsIfTheGraphWereMadeForIt(t *testing.T) {
 	set := []string{"model.units=1", "model.head.dropout=0"}
 	large := newModel(t, load(t, "resnet-cifar", append(set, "train.batch=12")...), 2)

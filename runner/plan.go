@@ -6,6 +6,7 @@ import (
 
 	"exp/blocks"
 	"exp/configs"
+	"exp/data"
 	"exp/runner/optim"
 )
 
@@ -26,4 +27,10 @@ func NewPlan(l *configs.Loaded) (*Plan, error) {
 // steps is the number of batches in so many examples.
 func (p *Plan) steps(examples int) int {
 	return (examples + p.Experiment.Train.Batch - 1) / p.Experiment.Train.Batch
+}
+
+// order is how the training examples of an epoch come.
+func (p *Plan) order(epoch int) data.Order {
+	e := p.Experiment
+	return data.Order{Batch: e.Train.Batch, Epoch: epoch, Seed: e.Seed, Shuffle: true, Augment: e.Data.Augment}
 }

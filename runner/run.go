@@ -161,7 +161,7 @@ func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 	e := r.plan.Experiment
 	steps := r.plan.steps(r.data.Train.Len())
 	rate := e.Optimizer.(optim.Rated).Rate()
-	batches := r.data.Train.Batches(ctx, data.Order{Batch: e.Train.Batch, Epoch: n, Seed: e.Seed, Shuffle: true, Augment: e.Data.Augment})
+	batches := r.data.Train.Batches(ctx, r.plan.order(n))
 	defer batches.Close()
 	var score metric.Score
 	var norm metric.Mean

@@ -41,6 +41,9 @@ func mix(x uint64) uint64 {
 
 // Reseed makes p the stream of the ith of many things under a key, without allocating.
 func Reseed(p *rand.PCG, key uint64, i int) {
-	k := mix(key + uint64(i)*0x9e3779b97f4a7c15)
+	k := Item(key, i)
 	p.Seed(k, mix(k^0x9e3779b97f4a7c15))
 }
+
+// Item is the key of the ith of many things under a key.
+func Item(key uint64, i int) uint64 { return mix(key + uint64(i)*0x9e3779b97f4a7c15) }
