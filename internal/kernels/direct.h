@@ -481,7 +481,7 @@ static void direct_grad_weights(struct pool *pool, const struct job *original) {
 	p.in_period = lcm_with_lanes(p.c);
 	p.grad_period = lcm_with_lanes(p.o);
 	p.in = repeat_coefficients(pool, COEFFICIENTS, job.in, p.c, p.in_period);
-	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period);
+	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period); // no tiles here, so their memory is free
 	pool_run(pool, direct_grad_piece, &p, p.pieces);
 	pool_run(pool, direct_grad_sum_piece, &p, p.rows / ROWS);
 	if (job.dbias) {

@@ -23,7 +23,8 @@ void pool_run(struct pool *pool, void (*task)(void *context, long piece, int wor
 // as long as nobody asks for more. It ends the process when there is no memory.
 float *pool_scratch(struct pool *pool, int worker, long floats);
 
-// pool_shared is the same for a task's caller, who hands it to all workers; there are several, told apart by a slot.
+// pool_shared is the same for a task's caller, who hands it to all workers; there are several, named by what they are
+// mostly used for.
 enum shared { WEIGHTS, PARTIALS, SUMS, TILES, COEFFICIENTS, SHARED_SLOTS };
 void *pool_shared(struct pool *pool, enum shared slot, long bytes);
 

@@ -28,7 +28,7 @@
 
 enum {
 	TILE = 4, XI = 36, TAPS = 9,
-	WINO_PIECES = 32,
+	WINO_PIECES = 32,        // of a convolution: each has its own sums, and several chunks to fetch ahead between
 	MOST_BY_TILES = 128 * 128, // c*o up to which every piece has its own dU
 	ROUND_FLOATS = 5 << 19,  // of V and Z together that are transformed before they are multiplied: 10 MB
 	ROUND_STEP = 128,        // tiles of those that one product sums over
@@ -474,7 +474,7 @@ static void wino_piece(void *context, long piece, int worker) {
 static void wino_conv(struct pool *pool, struct wino *p) {
 	p->pool = pool;
 	p->wide = wide_of(p->o);
-	p->chunk = at_most(round_up(p->grid.tiles, ROWS), (at_least(p->c, p->o) >= 256 ? 64 : 32) / ROWS * ROWS);
+	p->chunk = at_most(round_up(p->grid.tiles, ROWS), (at_least(p->c, p->o) >= 256 ? 16 : 32) / ROWS * ROWS);
 	if (p->wide != COLS * VL)
 		p->chunk = round_up(p->chunk, BLOCK);
 	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
@@ -618,7 +618,7 @@ static void grad_weights_piece(void *context, long piece, int worker) {
 static void wino_grad_weights(struct pool *pool, const struct job *job) {
 	struct wino_grad p = {.pool = pool, .grid = grid_of(job), .c = job->c, .o = job->o, .wide = wide_of(job->o), .in = job->in, .grad = job->grad, .dw = job->dw};
 	const int by_tiles = p.c * p.o <= MOST_BY_TILES;
-	p.chunk = at_most(p.grid.tiles, by_tiles ? (p.c <= 32 ? 32 : 48) : 16);
+	p.chunk = at_most(p.grid.tiles, by_tiles ? 32 : 16);
 	p.chunks = (p.grid.tiles + p.chunk - 1) / p.chunk;
 	p.pieces = by_tiles ? at_most(p.chunks, at_least(4, at_most(16, 16384 / (p.c * p.o)))) : 1;
 	p.du_stride = p.c * p.o + BLOCK;
