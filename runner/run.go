@@ -36,7 +36,7 @@ const (
 // Result is how a run ended.
 type Result struct {
 	Status     string
-	EpochsDone int
+	EpochsDone int   // recorded, one that diverged included
 	Last       Epoch // the last epoch that was recorded
 	Data       *data.Prepared
 	Reason     string // why it diverged, was interrupted or failed; "" when done
@@ -148,10 +148,7 @@ func (r *run) epoch(ctx context.Context, n int) error {
 	if err := r.Recorder.Epoch(context.WithoutCancel(ctx), now); err != nil {
 		return fmt.Errorf("record epoch %d: %w", n, err)
 	}
-	r.result.Last = now
-	if diverged == nil {
-		r.result.EpochsDone = n
-	}
+	r.result.Last, r.result.EpochsDone = now, n
 	r.Progress.Epoch(now)
 	return diverged
 }
