@@ -356,8 +356,8 @@ static void adam(long n, float *w, const float *g, float *m, float *v, const str
 	for (long i = 0; i < n; i += VL) {
 		const long lanes = n - i;
 		vec x = load_part(w + i, lanes), d = load_part(g + i, lanes) + u->decay * x;
-		vec first = u->beta1 * load_part(m + i, lanes) + (1 - u->beta1) * d;
-		vec second = u->beta2 * load_part(v + i, lanes) + (1 - u->beta2) * d * d;
+		vec first = u->beta1 * load_part(m + i, lanes) + u->rest1 * d;
+		vec second = u->beta2 * load_part(v + i, lanes) + u->rest2 * d * d;
 		store_part(m + i, first, lanes);
 		store_part(v + i, second, lanes);
 		store_part(w + i, x - u->rate * first / (SQRT(second) + u->eps), lanes);

@@ -53,7 +53,8 @@ struct job {
 
 // The numbers of an optimizer's step; see SGD and AdamStep.
 struct update {
-	float rate, momentum, decay, beta1, beta2, eps;
+	float rate, momentum, decay, eps;
+	float beta1, rest1, beta2, rest2; // rest is 1-beta, rounded once
 	int nesterov;
 };
 

@@ -25,7 +25,7 @@ import (
 // Step t of Keras' form, with epsilon outside the bias correction: Rate = lr*sqrt(1-Beta2^t)/(1-Beta1^t), Eps = epsilon;
 // of PyTorch's: the same Rate, Eps = epsilon*sqrt(1-Beta2^t).
 type AdamStep struct {
-	Beta1, Beta2, Rate, Eps, Decay float32
+	Beta1, Beta2, Rate, Eps, Decay float64
 }
 
 // SGD is one step of stochastic gradient descent in PyTorch's form, on one goroutine:
@@ -46,7 +46,8 @@ func SGD(w, g, m []float32, lr, momentum, decay float32, nesterov bool) {
 func Adam(w, g, m, v []float32, a AdamStep) {
 	checkAdam(w, g, m, v)
 	u := C.struct_update{
-		rate: C.float(a.Rate), decay: C.float(a.Decay), beta1: C.float(a.Beta1), beta2: C.float(a.Beta2), eps: C.float(a.Eps),
+		rate: C.float(a.Rate), decay: C.float(a.Decay), eps: C.float(a.Eps),
+		beta1: C.float(a.Beta1), rest1: C.float(1 - a.Beta1), beta2: C.float(a.Beta2), rest2: C.float(1 - a.Beta2),
 	}
 	C.run_adam(selected, C.long(len(w)), floats(w), floats(g), floats(m), floats(v), u)
 }
@@ -72,10 +73,11 @@ func (Reference[T]) SGD(w, g, m []T, lr, momentum, decay T, nesterov bool) {
 func (Reference[T]) Adam(w, g, m, v []T, a AdamStep) {
 	checkAdam(w, g, m, v)
 	beta1, beta2, rate, eps, decay := T(a.Beta1), T(a.Beta2), T(a.Rate), T(a.Eps), T(a.Decay)
+	rest1, rest2 := T(1-a.Beta1), T(1-a.Beta2)
 	for i := range w {
 		d := g[i] + decay*w[i]
-		m[i] = beta1*m[i] + (1-beta1)*d
-		v[i] = beta2*v[i] + (1-beta2)*d*d
+		m[i] = beta1*m[i] + rest1*d
+		v[i] = beta2*v[i] + rest2*d*d
 		w[i] -= rate * m[i] / (T(math.Sqrt(float64(v[i]))) + eps)
 	}
 }

@@ -40,16 +40,20 @@ func (o *Adam) Slots() []string { return []string{"m", "v"} }
 // Validate finds parameters that could have no effect.
 func (o *Adam) Validate() error { return checkDecayAll(o.DecayAll, o.WeightDecay) }
 
+// Step is the numbers of one step at learning rate lr, for a parameter that decays or not; steps count from 1.
+func (o *Adam) Step(lr float64, step int, decays bool) kernels.AdamStep {
+	root := math.Sqrt(1 - math.Pow(o.Beta2, float64(step)))
+	a := kernels.AdamStep{
+		Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Epsilon, Decay: decay(decays, o.WeightDecay, o.DecayAll),
+		Rate: lr * root / (1 - math.Pow(o.Beta1, float64(step))),
+	}
+	if o.EpsilonMode == "pytorch" {
+		a.Eps *= root
+	}
+	return a
+}
+
 // Update makes one step.
 func (o *Adam) Update(p Param, lr float64, step int) {
-	a := kernels.AdamStep{
-		Beta1: float32(o.Beta1), Beta2: float32(o.Beta2), Eps: float32(o.Epsilon), Decay: decay(p, o.WeightDecay, o.DecayAll),
-	}
-	// The correction is for the betas as they are in float32: 1-beta2 is off by 1e-5 of itself there.
-	root := math.Sqrt(1 - math.Pow(float64(a.Beta2), float64(step)))
-	a.Rate = float32(lr * root / (1 - math.Pow(float64(a.Beta1), float64(step))))
-	if o.EpsilonMode == "pytorch" {
-		a.Eps = float32(o.Epsilon * root)
-	}
-	kernels.Adam(p.W, p.Grad, p.Slots[0], p.Slots[1], a)
+	kernels.Adam(p.W, p.Grad, p.Slots[0], p.Slots[1], o.Step(lr, step, p.Decay))
 }

@@ -26,10 +26,10 @@ type Param struct {
 // Optimizers is what `optimizer:` can name.
 var Optimizers = registry.NewKind[Optimizer]("optimizer", "how weights follow their gradients")
 
-// decay is the weight decay that applies to p.
-func decay(p Param, weightDecay float64, all bool) float32 {
-	if p.Decay || all {
-		return float32(weightDecay)
+// decay is the weight decay of a parameter that decays, or of any where all do.
+func decay(decays bool, weightDecay float64, all bool) float64 {
+	if decays || all {
+		return weightDecay
 	}
 	return 0
 }

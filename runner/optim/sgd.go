@@ -50,5 +50,5 @@ func (o *SGD) Update(p Param, lr float64, _ int) {
 	if o.Momentum != 0 {
 		m = p.Slots[0]
 	}
-	kernels.SGD(p.W, p.Grad, m, float32(lr), float32(o.Momentum), decay(p, o.WeightDecay, o.DecayAll), o.Nesterov)
+	kernels.SGD(p.W, p.Grad, m, float32(lr), float32(o.Momentum), float32(decay(p.Decay, o.WeightDecay, o.DecayAll)), o.Nesterov)
 }
