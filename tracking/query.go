@@ -14,6 +14,7 @@ import (
 // QueryError: a query that cannot be answered, by a mistake of its own.
 type QueryError struct{ Problem string }
 
+// Error is what SQLite says of the query.
 func (e *QueryError) Error() string { return e.Problem }
 
 // Result is what a query gave. Values are nil, int64, float64, string or []byte.

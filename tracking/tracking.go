@@ -68,6 +68,7 @@ type UnavailableError struct {
 	Err  error
 }
 
+// Error is what was being done and why it could not be.
 func (e *UnavailableError) Error() string { return fmt.Sprintf("store %s: %v", e.Path, e.Err) }
 
 // Unwrap gives the cause.
@@ -81,6 +82,7 @@ type NotFoundError struct {
 	Names []string // what would have been found instead
 }
 
+// Error names what was not found.
 func (e *NotFoundError) Error() string {
 	if e.Why != "" {
 		return fmt.Sprintf("%s: %s in %s", e.Ref, e.Why, e.Store)
@@ -94,6 +96,7 @@ type AmbiguousError struct {
 	Candidates []Record
 }
 
+// Error names what could be meant.
 func (e *AmbiguousError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q is the start of %d ids; write more of it:", e.Ref, len(e.Candidates))
