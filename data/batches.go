@@ -35,15 +35,20 @@ type Batches struct {
 	stop  chan struct{} // closed by Close
 	once  sync.Once
 	last  Batch // what the latest Next gave
-	err   error // set before ready is closed
+	over  bool  // ready is known to be closed
+	err   error // set before ready is closed, so not to be read before over
 }
 
 // Batches starts a pass: batches are made ahead in a goroutine of their own, until the pass is over, closed, or ctx is done.
 func (s *Source) Batches(ctx context.Context, o Order) *Batches {
 	b := &Batches{ready: make(chan Batch, ahead), free: make(chan Batch, ahead), stop: make(chan struct{})}
 	h, w, c := s.Shape()
+	rows := min(o.Batch, s.Len())
+	if o.Limit > 0 {
+		rows = min(rows, o.Limit)
+	}
 	for range ahead {
-		b.free <- Batch{X: make([]float32, o.Batch*h*w*c), Labels: make([]int32, o.Batch)}
+		b.free <- Batch{X: make([]float32, rows*h*w*c), Labels: make([]int32, rows)}
 	}
 	go b.make(ctx, s, o)
 	return b
@@ -56,7 +61,7 @@ func (b *Batches) Next() (Batch, bool) {
 		b.last = Batch{}
 	}
 	batch, ok := <-b.ready
-	b.last = batch
+	b.last, b.over = batch, !ok
 	return batch, ok
 }
 
@@ -65,11 +70,17 @@ func (b *Batches) Close() {
 	b.once.Do(func() { close(b.stop) })
 	for range b.ready {
 	}
-	b.last = Batch{}
+	b.last, b.over = Batch{}, true
 }
 
-// Err is why the pass ended before its end: the error of its context. Ask when Next has returned false.
-func (b *Batches) Err() error { return b.err }
+// Err is why the pass ended before its end: the error of its context. It is nil until Next has returned false or Close
+// has been called.
+func (b *Batches) Err() error {
+	if !b.over {
+		return nil
+	}
+	return b.err
+}
 
 // make fills batches until the examples are used up or nobody wants them any more.
 func (b *Batches) make(ctx context.Context, s *Source, o Order) {
@@ -86,7 +97,8 @@ func (b *Batches) make(ctx context.Context, s *Source, o Order) {
 			return
 		case batch = <-b.free:
 		}
-		if b.err = ctx.Err(); b.err != nil {
+		if err := ctx.Err(); err != nil {
+			b.err = err
 			return
 		}
 		n := min(o.Batch, len(order))

@@ -172,6 +172,19 @@ func TestBatchesEndEarly(t *testing.T) {
 			t.Errorf("%d more batches, %v", n, b.Err())
 		}
 	})
+	t.Run("asked why while it goes on", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b := s.Batches(ctx, Order{Batch: 1})
+		b.Next()
+		cancel()
+		if err := b.Err(); err != nil {
+			t.Errorf("%v, before the end was reached", err)
+		}
+		b.Close()
+		if err := b.Err(); err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, after Close", err)
+		}
+	})
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
 			return
@@ -179,6 +192,17 @@ func TestBatchesEndEarly(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("%d goroutines are left", runtime.NumGoroutine()-before)
+}
+
+func TestBatchesTakeNoMoreMemoryThanTheExamples(t *testing.T) {
+	s := prepare(t, Config{Dataset: uneven{20, 20, 10}}, 1).Train
+	for limit, rows := range map[int]int{0: 50, 8: 8, 60: 50} {
+		b := s.Batches(t.Context(), Order{Batch: 1000, Limit: limit})
+		if batch, _ := b.Next(); batch.Rows != rows || cap(batch.Labels) != rows || cap(batch.X) != 2*rows {
+			t.Errorf("limit %d: %d rows in room for %d", limit, batch.Rows, cap(batch.Labels))
+		}
+		b.Close()
+	}
 }
 
 func TestBatchesAllocateNothing(t *testing.T) {
