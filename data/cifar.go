@@ -45,10 +45,10 @@ func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
 			return nil, fmt.Errorf("read %s: %w", f.title, err)
 		}
 		if at != nil {
-			return f.loadFolder(env, at)
+			return f.loadFolder(ctx, env, at)
 		}
 		if at, _ = lookup([]string{dir}, nil, []string{f.archive.name()}, []string{""}); at != nil {
-			return f.loadArchive(env, at.paths[f.archive.name()], "")
+			return f.loadArchive(ctx, env, at.paths[f.archive.name()], "")
 		}
 	}
 	if err := download(ctx, env, env.Cache, []remote{f.archive}); err != nil {
@@ -58,7 +58,7 @@ func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
 		return nil, absent(f.title, f.archive.name()+", or the folder "+f.folder+" that is in it,", env.folders(), []string{f.archive.url}, err)
 	}
 	path := filepath.Join(env.Cache, f.archive.name())
-	set, err := f.loadArchive(env, path, filepath.Join(env.Cache, f.folder))
+	set, err := f.loadArchive(ctx, env, path, filepath.Join(env.Cache, f.folder))
 	if err == nil {
 		os.Remove(path)
 	}
@@ -66,9 +66,12 @@ func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
 }
 
 // loadFolder reads unpacked files.
-func (f *cifar) loadFolder(env Env, at *found) (*Set, error) {
+func (f *cifar) loadFolder(ctx context.Context, env Env, at *found) (*Set, error) {
 	set := f.empty()
 	for _, name := range f.files() {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		content, err := os.ReadFile(at.paths[name])
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", f.title, err)
@@ -93,7 +96,7 @@ func (f *cifar) loadFolder(env Env, at *found) (*Set, error) {
 }
 
 // loadArchive reads the archive. If it is the official one and unpacked is not "", it leaves the files there.
-func (f *cifar) loadArchive(env Env, path, unpacked string) (*Set, error) {
+func (f *cifar) loadArchive(ctx context.Context, env Env, path, unpacked string) (*Set, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.title, err)
@@ -114,6 +117,9 @@ func (f *cifar) loadArchive(env Env, path, unpacked string) (*Set, error) {
 	sum := sha256.New()
 	all := io.TeeReader(bufio.NewReaderSize(file, 1<<20), sum)
 	err = untar(all, f.folder, want, func(name string, content []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if err := f.parse(set, name, content); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

@@ -4,9 +4,11 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -229,7 +231,7 @@ func TestBadArchives(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			dir := writeFiles(t, t.TempDir(), map[string][]byte{"small.tar.gz": c.archive})
 			cache := t.TempDir()
-			_, err := small("", nil).loadArchive(Env{}, filepath.Join(dir, "small.tar.gz"), filepath.Join(cache, "small-bin"))
+			_, err := small("", nil).loadArchive(t.Context(), Env{}, filepath.Join(dir, "small.tar.gz"), filepath.Join(cache, "small-bin"))
 			if c.want == "" && err == nil {
 				return
 			}
@@ -656,4 +658,42 @@ func FuzzUntar(f *testing.F) {
 			t.Errorf("unpacked %v", got)
 		}
 	})
+}
+
+// expiring is a context that is cancelled when it has been asked so often.
+type expiring struct {
+	context.Context
+	left int
+}
+
+func (e *expiring) Err() error {
+	if e.left--; e.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+func TestLoadingStopsWhenCancelled(t *testing.T) {
+	archive := smallArchive(t)
+	files, packed, plain := writeFiles(t, t.TempDir(), smallFiles()), writeFiles(t, t.TempDir(), map[string][]byte{"small.tar.gz": archive}), writeFiles(t, t.TempDir(), idxFiles())
+	for name, load := range map[string]func(context.Context) (*Set, error){
+		"made": func(ctx context.Context) (*Set, error) { return (&Synthetic{Train: 10, Test: 10}).Load(ctx, Env{}) },
+		"files": func(ctx context.Context) (*Set, error) {
+			return small("", archive).load(ctx, Env{Dirs: []string{files}})
+		},
+		"archive": func(ctx context.Context) (*Set, error) {
+			return small("", archive).load(ctx, Env{Dirs: []string{packed}})
+		},
+		"IDX": func(ctx context.Context) (*Set, error) {
+			return smallIDX("", nil).load(ctx, Env{Dirs: []string{plain}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for asked := range 3 { // all have at least three steps
+				if set, err := load(&expiring{t.Context(), asked}); set != nil || !errors.Is(err, context.Canceled) {
+					t.Errorf("cancelled after %d steps: %v", asked, err)
+				}
+			}
+		})
+	}
 }

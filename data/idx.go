@@ -60,20 +60,20 @@ func (f *idx) load(ctx context.Context, env Env) (*Set, error) {
 			return nil, fmt.Errorf("read %s: the download into %s is gone (%w)", f.title, own, err)
 		}
 	}
-	return f.loadFolder(env, at, names)
+	return f.loadFolder(ctx, env, at, names)
 }
 
-func (f *idx) loadFolder(env Env, at *found, names []string) (*Set, error) {
+func (f *idx) loadFolder(ctx context.Context, env Env, at *found, names []string) (*Set, error) {
 	set := &Set{Info: f.info, From: at.folder}
 	for i, part := range []*Split{&set.Train, &set.Test} {
 		n := []int{f.info.Train, f.info.Test}[i]
 		*part = Split{N: n, H: f.info.H, W: f.info.W, C: 1}
-		err := readFile(at.paths[names[2*i]], func(r io.Reader) (err error) {
+		err := readFile(ctx, at.paths[names[2*i]], func(r io.Reader) (err error) {
 			part.Pixels, err = readIDX(r, n, f.info.H, f.info.W)
 			return err
 		})
 		if err == nil {
-			err = readFile(at.paths[names[2*i+1]], func(r io.Reader) (err error) {
+			err = readFile(ctx, at.paths[names[2*i+1]], func(r io.Reader) (err error) {
 				part.Labels, err = readIDXLabels(r, n, len(f.info.Classes))
 				return err
 			})
@@ -88,8 +88,12 @@ func (f *idx) loadFolder(env Env, at *found, names []string) (*Set, error) {
 	return set, nil
 }
 
-// readFile gives the contents of a file, compressed or not, to use. Its error names the file.
-func readFile(path string, use func(io.Reader) error) error {
+// readFile gives the contents of a file, compressed or not, to use, unless ctx is done. Its error names the
+// file.
+func readFile(ctx context.Context, path string, use func(io.Reader) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return err

@@ -81,19 +81,23 @@ func (s *Synthetic) Load(ctx context.Context, env Env) (*Set, error) {
 	for k := range classes {
 		classes[k].fill(stream.New(int64(s.Seed), "synthetic", "class", k), synthPattern, 2)
 	}
-	set := &Set{Info: info, Train: s.split(&classes, "train", s.Train), Test: s.split(&classes, "test", s.Test)}
+	set := &Set{Info: info, Train: s.split(ctx, &classes, "train", s.Train), Test: s.split(ctx, &classes, "test", s.Test)}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	set.Hash = set.hash()
-	return set, ctx.Err()
+	return set, nil
 }
 
-// split makes n pictures, their classes in turn. Each has its own stream: more pictures leave the first ones as they are.
-func (s *Synthetic) split(classes *[synthClasses]texture, part string, n int) Split {
+// split makes n pictures, their classes in turn. Each has its own stream: more pictures leave the first ones as they are. It stops early
+// when ctx is done.
+func (s *Synthetic) split(ctx context.Context, classes *[synthClasses]texture, part string, n int) Split {
 	const size = synthSide * synthSide * synthChannels
 	out := Split{n, synthSide, synthSide, synthChannels, make([]uint8, n*size), make([]int32, n)}
 	key := stream.Key(int64(s.Seed), "synthetic", part)
 	pcg := &rand.PCG{}
 	r := rand.New(pcg)
-	for i := range n {
+	for i := 0; i < n && ctx.Err() == nil; i++ {
 		stream.Reseed(pcg, key, i)
 		k := i % synthClasses
 		out.Labels[i] = int32(k)
