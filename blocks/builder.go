@@ -18,13 +18,14 @@ type Builder struct {
 	habit    Habit
 }
 
-// Habit is how a Unit treats its convolutions, which its shortcut's follow unless told otherwise.
+// Habit is what a shortcut needs to know of its Unit. Its convolutions follow the Unit's unless told otherwise.
 type Habit struct {
-	Bias bool // add a learned constant to each output channel
-	Norm bool // batch normalisation after each
+	Bias bool // convolutions add a learned constant to each output channel
+	Norm bool // batch normalisation after each convolution
+	Down Down // how the branch makes the image smaller
 }
 
-// With returns a builder for the shortcut of a Unit with such convolutions.
+// With returns a builder for the shortcut of such a Unit.
 func (b *Builder) With(h Habit) *Builder {
 	c := *b
 	c.habit = h

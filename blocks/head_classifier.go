@@ -2,7 +2,6 @@ package blocks
 
 // Classifier pools the image to one vector and multiplies it to one logit a class (He 2015, section 4.2):
 // [BN-ReLU, as pre-activation nets end (He 2016),] dropout before the pooling, global average pooling, dropout after it, dense.
-// A head without any Units before it may get features instead of an image; then nothing is pooled.
 type Classifier struct {
 	NormReLU  bool    `yaml:"norm_relu" doc:"batch normalisation and ReLU first, as pre-activation nets need"`
 	Dropout   float64 `yaml:"dropout" doc:"share of the values zeroed in training" check:"min=0,lt=1"`

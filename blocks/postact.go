@@ -23,5 +23,5 @@ func (u *Postact) Build(b *Builder, x *Layer, filters int, d Down) *Layer {
 	f = b.Dropout("dropout", f, u.Dropout)
 	f = b.Conv("conv2", f, Convolution{Filters: filters, Kernel: 3, Stride: 1, Bias: u.Bias})
 	f = b.BatchNorm("bn2", f)
-	return b.ReLU("relu2", u.Shortcut.Join(b.With(Habit{Bias: u.Bias, Norm: true}), x, f))
+	return b.ReLU("relu2", u.Shortcut.Join(b.With(Habit{Bias: u.Bias, Norm: true, Down: d}), x, f))
 }

@@ -24,5 +24,5 @@ func (u *Preact) Build(b *Builder, x *Layer, filters int, d Down) *Layer {
 	f = b.ReLU("relu2", b.BatchNorm("bn2", f))
 	f = b.Dropout("dropout", f, u.Dropout)
 	f = b.Conv("conv2", f, Convolution{Filters: filters, Kernel: 3, Stride: 1, Bias: u.Bias})
-	return u.Shortcut.Join(b.With(Habit{Bias: u.Bias}), x, f)
+	return u.Shortcut.Join(b.With(Habit{Bias: u.Bias, Down: d}), x, f)
 }

@@ -13,7 +13,7 @@ func init() {
 func (*Identity) Join(b *Builder, x, f *Layer) *Layer {
 	if !x.Shape.Equal(f.Shape) {
 		b.Fail("unit.shortcut", fmt.Sprintf("identity cannot join %v to %v in %s", x.Shape, f.Shape, b.scope),
-			"`projection` adds a 1x1 convolution, `zero-pad` takes every second pixel and adds channels of zeros; `identity` needs equal shapes")
+			"`projection` adds a 1x1 convolution, `zero-pad` takes every stride-th pixel and adds channels of zeros; `identity` needs equal shapes")
 	}
 	return b.Add("add", x, f)
 }

@@ -2,7 +2,7 @@ package blocks
 
 import "fmt"
 
-// ZeroPad adds the Unit's input where the shapes are equal; where they differ, every stride-th pixel of it with channels of
+// ZeroPad adds the Unit's input where the shapes are equal; where they differ, every stride-th pixel of it, with channels of
 // zeros after its own (He 2015, option A). It has no parameters, so that plain and residual nets have equally many.
 type ZeroPad struct{}
 
@@ -22,15 +22,13 @@ func (*ZeroPad) Join(b *Builder, x, f *Layer) *Layer {
 	return b.Add("add", b.Shortcut().Subsample("pad", x, stride, f.Shape.channels()), f)
 }
 
-// strideTo finds the stride that takes the image of x to that of f.
+// strideTo is the stride of a shortcut beside a branch that makes the image smaller by the Unit's Down.
 func strideTo(b *Builder, shortcut string, x, f *Layer) int {
-	for stride := 1; stride <= x.Shape[0]; stride++ {
-		h, w := (x.Shape[0]+stride-1)/stride, (x.Shape[1]+stride-1)/stride
-		if h == f.Shape[0] && w == f.Shape[1] {
-			return stride
-		}
+	stride := b.habit.Down.Factor()
+	h, w := (x.Shape[0]+stride-1)/stride, (x.Shape[1]+stride-1)/stride
+	if h != f.Shape[0] || w != f.Shape[1] {
+		b.Fail("unit.shortcut", fmt.Sprintf("%s cannot join %v to %v in %s: a stride of %d gives %dx%d", shortcut, x.Shape, f.Shape, b.scope, stride, h, w),
+			"choose an image side that every pooling divides, `stride` instead of `pool`, or `shortcut: none`")
 	}
-	b.Fail("unit.shortcut", fmt.Sprintf("%s cannot join %v to %v in %s: no stride gives that size", shortcut, x.Shape, f.Shape, b.scope),
-		"choose an image side that every pooling divides, or `shortcut: none`")
-	return 0
+	return stride
 }
