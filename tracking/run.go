@@ -95,6 +95,7 @@ func (s *Store) Start(ctx context.Context, n NewRun) (*Run, error) {
 	}
 	r := &Run{ID: id, Dir: s.RunDir(id), store: s, started: started}
 	if r.lock, err = lock(r.Dir); err != nil {
+		os.RemoveAll(r.Dir)
 		return nil, unavailable(s.path, err)
 	}
 	if n.Name == "" {
