@@ -101,8 +101,3 @@ func (s *Source) Example(dst []float32, i int) {
 	size := s.split.H * s.split.W * s.split.C
 	s.norm.apply(dst[:size], s.split.Pixels[int(s.index[i])*size:][:size])
 }
-
-// String is the size, for messages: "50000 examples of 32x32x3".
-func (s *Source) String() string {
-	return fmt.Sprintf("%d examples of %dx%dx%d", s.Len(), s.split.H, s.split.W, s.split.C)
-}

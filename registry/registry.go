@@ -131,9 +131,6 @@ func (k Kind[T]) New(name string) (T, bool) {
 	return clone(e.defaults).Interface().(T), true
 }
 
-// Name returns the name under which the type of v is registered, "" when it is not.
-func (k Kind[T]) Name(v T) string { return k.k.names[reflect.TypeOf(v)] }
-
 // Names lists what is registered, sorted.
 func (k Kind[T]) Names() []string { return AnyKind(k).Names() }
 

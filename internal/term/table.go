@@ -67,7 +67,6 @@ type Style string
 // Styles used for statuses and headings.
 const (
 	Bold   Style = "1"
-	Dim    Style = "2"
 	Red    Style = "31"
 	Green  Style = "32"
 	Yellow Style = "33"
