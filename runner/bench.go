@@ -52,7 +52,7 @@ func Bench(ctx context.Context, p *Plan, o BenchOptions) (BenchResult, error) {
 		return BenchResult{}, err
 	}
 	defer stop()
-	m, err := NewModel(p, o.Threads)
+	m, err := NewModel(p, e.Train.Batch, o.Threads)
 	if err != nil {
 		return BenchResult{}, fmt.Errorf("build the net: %w", err)
 	}

@@ -38,8 +38,9 @@ type pass struct {
 	loss   ops.CrossEntropy[float32]
 }
 
-// NewModel builds the graphs of a plan and draws the initial weights of its seed. Close frees what is outside Go's heap.
-func NewModel(p *Plan, threads int) (*Model, error) {
+// NewModel builds the graphs of a plan for batches of at most so many rows, and draws the initial weights of its seed. Close
+// frees what is outside Go's heap.
+func NewModel(p *Plan, rows, threads int) (*Model, error) {
 	m := &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
 		dropout: stream.Key(p.Experiment.Seed, "dropout")}
 	for _, param := range p.Net.Params {
@@ -48,8 +49,8 @@ func NewModel(p *Plan, threads int) (*Model, error) {
 		m.arrays[param] = w
 	}
 	var err error
-	if m.train, err = m.build(true); err == nil {
-		m.eval, err = m.build(false)
+	if m.train, err = m.build(rows, true); err == nil {
+		m.eval, err = m.build(rows, false)
 	}
 	if err != nil {
 		m.Close()
@@ -75,8 +76,8 @@ func (m *Model) Close() {
 // ISA is the instruction set of the kernels.
 func (m *Model) ISA() string { return m.kernels.ISA() }
 
-func (m *Model) build(train bool) (pass, error) {
-	net, batch := m.plan.Net, m.plan.Experiment.Train.Batch
+func (m *Model) build(batch int, train bool) (pass, error) {
+	net := m.plan.Net
 	shape := append([]int{batch}, net.Input.Shape...)
 	p := pass{graph: ops.New[float32](m.kernels, m.buffers, batch, train), images: make([]float32, batch*net.Input.Shape.Size())}
 	x := p.graph.Input("images", p.images, shape...)

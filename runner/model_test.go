@@ -29,7 +29,7 @@ func images(rows int, shape blocks.Shape, classes int) data.Batch {
 
 func newModel(t testing.TB, p *Plan, threads int) *Model {
 	t.Helper()
-	m, err := NewModel(p, threads)
+	m, err := NewModel(p, p.Experiment.Train.Batch, threads)
 	if err != nil {
 		t.Fatal(err)
 	}

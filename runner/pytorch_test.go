@@ -11,55 +11,76 @@ import (
 	"runtime"
 	"testing"
 
+	"exp/blocks"
 	"exp/configs"
 	"exp/data"
+	"exp/internal/kernels"
+	"exp/internal/ops"
 	"exp/runner/checkpoint"
+	"exp/runner/optim"
 )
 
 var (
 	stepsOut  = flag.String("steps-out", "", "folder for what scripts/pytorch/compare_steps.py compares; nothing is held against the golden file then")
+	stepsFull = flag.Bool("steps-full", false, "the whole nets in float64 too, which takes half an hour")
 	stepsData = flag.String("steps-data", os.Getenv("EXP_TEST_CIFAR10"), "folder with CIFAR-10's binary files")
 )
 
-// firstStepsCases are the nets and learning rates that are compared. At the recipe's own rate (strict unset) training
-// multiplies rounding errors so fast that PyTorch differs from itself, in another memory format, by some per cent after
-// ten steps; there that difference is the measure. At the lower rate it stays below 2e-5.
+// firstStepsCases are the nets, learning rates and ways to compute that are compared. At the recipe's own rate training
+// multiplies rounding errors so fast that float32 PyTorch differs from itself, in another memory format, by some per cent
+// after ten steps; there that difference is the measure. At a lower rate it stays below 2e-5, and in float64 it does not
+// matter: these cases are strict. The small nets have one Unit a stage and a quarter of the filters; plain-Go float64 takes
+// seconds on them.
 var firstStepsCases = []struct {
 	Experiment string
 	LR         float64
+	Kind       string // float32, float64 or float64-small
 	Strict     bool
 }{
-	{"resnet-cifar", 1e-3, false},
-	{"resnet-cifar", 1e-5, true},
-	{"he2015", 0.1, false},
-	{"he2015", 1e-3, true},
+	{"resnet-cifar", 1e-3, "float32", false},
+	{"resnet-cifar", 1e-5, "float32", true},
+	{"resnet-cifar", 1e-3, "float64-small", true},
+	{"resnet-cifar", 1e-3, "float64", true},
+	{"he2015", 0.1, "float32", false},
+	{"he2015", 1e-3, "float32", true},
+	{"he2015", 0.1, "float64-small", true},
+	{"he2015", 0.1, "float64", true},
+}
+
+// smaller are the overrides of the small nets.
+var smaller = map[string][]string{
+	"resnet-cifar": {"model.units=1", "model.stem.filters=8", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "model.stages.3.filters=64", "train.batch=16"},
+	"he2015":       {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
 }
 
 // goldenSteps is what scripts/pytorch/compare_steps.py recorded: PyTorch's losses from our initial weights.
 type goldenSteps struct {
-	Experiment, Dataset string
-	LR                  float64
-	WeightsSHA256       string    `json:"weights_sha256"`
-	BatchSHA256         string    `json:"batch_sha256"`
-	Losses              []float64 // before each update
-	Spread              []float64 // by how much of itself each differs when PyTorch computes in another memory format
+	Experiment, Dataset, Kind string
+	LR                        float64
+	WeightsSHA256             string    `json:"weights_sha256"`
+	BatchSHA256               string    `json:"batch_sha256"`
+	Losses                    []float64 // before each update
+	Spread                    []float64 // by how much of itself each differs when PyTorch computes in another memory format
 }
 
 func TestTenStepsAreThoseOfPyTorch(t *testing.T) {
 	const tolerance = 1e-4 // relative
 	for _, dataset := range []string{"synthetic", "cifar10"} {
 		for _, c := range firstStepsCases {
-			name := fmt.Sprintf("%s/%s/%g", dataset, c.Experiment, c.LR)
+			name := fmt.Sprintf("%s/%s/%g/%s", dataset, c.Experiment, c.LR, c.Kind)
 			t.Run(name, func(t *testing.T) {
+				if c.Kind == "float64" && (!*stepsFull || dataset != "cifar10") {
+					t.Skip("takes half an hour; run with -steps-full, on CIFAR-10")
+				}
 				if dataset == "cifar10" && *stepsData == "" {
 					t.Skip("EXP_TEST_CIFAR10 does not say where CIFAR-10 is")
 				}
-				s := newFirstSteps(t, c.Experiment, dataset)
+				s := newFirstSteps(t, c.Experiment, dataset, c.Kind)
 				if *stepsOut != "" {
 					s.write(t, filepath.Join(*stepsOut, name), c.LR)
 					return
 				}
-				want := golden(t, c.Experiment, dataset, c.LR)
+				want := golden(t, c.Experiment, dataset, c.Kind, c.LR)
 				if got := checkpoint.Sum(s.weights); got != want.WeightsSHA256 {
 					t.Fatalf("the initial weights are not those that PyTorch had: SHA-256 %s, want %s; record anew with scripts/pytorch/compare_steps.py", got, want.WeightsSHA256)
 				}
@@ -85,7 +106,7 @@ func TestTenStepsAreThoseOfPyTorch(t *testing.T) {
 }
 
 // golden finds what was recorded for an experiment.
-func golden(t *testing.T, experiment, dataset string, lr float64) goldenSteps {
+func golden(t *testing.T, experiment, dataset, kind string, lr float64) goldenSteps {
 	t.Helper()
 	text, err := os.ReadFile("testdata/pytorch-steps.json")
 	if err != nil {
@@ -96,28 +117,32 @@ func golden(t *testing.T, experiment, dataset string, lr float64) goldenSteps {
 		t.Fatal(err)
 	}
 	for _, g := range all {
-		if g.Experiment == experiment && g.Dataset == dataset && g.LR == lr {
+		if g.Experiment == experiment && g.Dataset == dataset && g.Kind == kind && g.LR == lr {
 			return g
 		}
 	}
-	t.Fatalf("nothing is recorded for %s on %s at %g; see scripts/pytorch", experiment, dataset, lr)
+	t.Fatalf("nothing is recorded for %s on %s at %g in %s; see scripts/pytorch", experiment, dataset, lr, kind)
 	return goldenSteps{}
 }
 
-// firstSteps is a net at its start and the first 1,280 training examples in order.
+// firstSteps is a net at its start and the training examples of ten batches in order.
 type firstSteps struct {
 	model    *Model
+	kind     string
 	batches  []data.Batch
 	weights  []checkpoint.Tensor
-	examples []checkpoint.Tensor // images [1280 32 32 3], normalised, and labels [1280]
+	examples []checkpoint.Tensor // images [examples 32 32 3], normalised, and labels [examples]
 }
 
-func newFirstSteps(t *testing.T, experiment, dataset string) *firstSteps {
+func newFirstSteps(t *testing.T, experiment, dataset, kind string) *firstSteps {
 	t.Helper()
 	const steps = 10
 	set := []string{"data.dataset=" + dataset, "data.augment=[]", "model.head.dropout=0"}
 	if dataset == "cifar10" {
 		set = append(set, "data.dir="+*stepsData)
+	}
+	if kind == "float64-small" {
+		set = append(set, smaller[experiment]...)
 	}
 	loaded, err := configs.Load(experiment, configs.Options{Set: set})
 	if err != nil {
@@ -132,8 +157,8 @@ func newFirstSteps(t *testing.T, experiment, dataset string) *firstSteps {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &firstSteps{}
-	if s.model, err = NewModel(plan, runtime.GOMAXPROCS(0)); err != nil {
+	s := &firstSteps{kind: kind}
+	if s.model, err = NewModel(plan, plan.Experiment.Train.Batch, runtime.GOMAXPROCS(0)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.model.Close)
@@ -163,6 +188,9 @@ func newFirstSteps(t *testing.T, experiment, dataset string) *firstSteps {
 // losses trains on the batches and returns the loss before each update.
 func (s *firstSteps) losses(t *testing.T, lr float64) []float64 {
 	t.Helper()
+	if s.kind != "float32" {
+		return s.losses64(t, lr)
+	}
 	var losses []float64
 	for i, b := range s.batches {
 		loss, _, err := s.model.Forward(b, 1, i)
@@ -173,6 +201,74 @@ func (s *firstSteps) losses(t *testing.T, lr float64) []float64 {
 		s.model.Update(lr, i+1)
 	}
 	return losses
+}
+
+// losses64 does the same in float64 on the plain-Go kernels.
+func (s *firstSteps) losses64(t *testing.T, lr float64) []float64 {
+	t.Helper()
+	type reference = kernels.Reference[float64]
+	plan := s.model.plan
+	batch := plan.Experiment.Train.Batch
+	g := ops.New[float64](reference{}, &ops.Pool[float64]{}, batch, true)
+	arrays := map[*blocks.Param][]float64{}
+	for p, w := range s.model.arrays {
+		arrays[p] = widened(w)
+	}
+	x := make([]float64, batch*plan.Net.Input.Shape.Size())
+	low, err := blocks.Lower(plan.Net, g, g.Input("images", x, append([]int{batch}, plan.Net.Input.Shape...)...), func(p *blocks.Param) []float64 { return arrays[p] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	loss := g.SoftmaxCrossEntropy(low.Logits).Loss
+	grads, err := g.Gradients(loss, low.Params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Compile(append(grads, loss)...); err != nil {
+		t.Fatal(err)
+	}
+	slots := map[*blocks.Param][2][]float64{}
+	var losses []float64
+	for i, b := range s.batches {
+		copy(x, widened(b.X))
+		copy(g.Labels, b.Labels)
+		if err := g.Run(); err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, g.Value(loss)[0])
+		at := 0
+		for _, p := range plan.Net.Params {
+			if !p.Trainable {
+				continue
+			}
+			w, grad := arrays[p], g.Value(grads[at])
+			at++
+			m, ok := slots[p]
+			if !ok {
+				m = [2][]float64{make([]float64, len(w)), make([]float64, len(w))}
+				slots[p] = m
+			}
+			switch o := plan.Experiment.Optimizer.(type) {
+			case *optim.SGD:
+				decay := 0.0
+				if p.Decay {
+					decay = o.WeightDecay
+				}
+				reference{}.SGD(w, grad, m[0], lr, o.Momentum, decay, o.Nesterov)
+			case *optim.Adam:
+				reference{}.Adam(w, grad, m[0], m[1], o.Step(lr, i+1, p.Decay))
+			}
+		}
+	}
+	return losses
+}
+
+func widened(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
 }
 
 // write leaves weights, examples and losses for scripts/pytorch/compare_steps.py.

@@ -97,7 +97,8 @@ func (r *run) whole(ctx context.Context) error {
 			return fmt.Errorf("record the data: %w", err)
 		}
 	}
-	if r.model, err = NewModel(r.plan, r.Threads); err != nil {
+	rows := min(e.Train.Batch, max(prepared.Train.Len(), prepared.Val.Len()))
+	if r.model, err = NewModel(r.plan, rows, r.Threads); err != nil {
 		return fmt.Errorf("build the net: %w", err)
 	}
 	defer r.model.Close()
@@ -141,7 +142,10 @@ func (r *run) epoch(ctx context.Context, n int) error {
 			add(metric.CleanTrainLoss, loss)
 			add(metric.CleanTrainErr, 1-acc)
 		}
-		if err := r.save(ctx, n, acc); err != nil {
+		// Moving averages that have not settled can spoil an evaluation on the way; at the end it is the result.
+		if !finite(loss) && n == r.plan.Experiment.Train.Epochs {
+			diverged = fmt.Errorf("%w: after the last epoch the validation loss is %v; %s", errDiverged, loss, advice)
+		} else if err := r.save(ctx, n, loss, acc); err != nil {
 			return err
 		}
 	}
@@ -166,34 +170,38 @@ func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 	var failure error
 	done := 0
 	start := r.Now()
-	for {
+	for failure == nil {
 		b, ok := batches.Next()
 		if !ok {
+			if err := batches.Err(); err != nil {
+				return nil, fmt.Errorf("epoch %d, step %d: %w", n, done+1, err)
+			}
 			break
 		}
+		lr = rate * e.Schedule.At(r.step, steps, steps*e.Train.Epochs)
 		loss, correct, err := r.model.Forward(b, n, done)
 		if err != nil {
 			return nil, fmt.Errorf("epoch %d, step %d: %w", n, done+1, err)
 		}
 		score.Add(loss, correct, b.Rows)
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			failure = fmt.Errorf("%w: epoch %d, step %d: the loss is %v (last finite %.4g); a lower learning rate or a warm-up may help", errDiverged, n, done+1, loss, r.finite)
+		if !finite(loss) {
+			failure = r.diverged(n, done+1, "loss", loss)
 			break
 		}
 		r.finite = loss
-		lr = rate * e.Schedule.At(r.step, steps, steps*e.Train.Epochs)
 		r.step++
 		done++
-		norm.Add(r.model.Update(lr, r.step), 1)
+		length := r.model.Update(lr, r.step)
+		norm.Add(length, 1)
+		if !finite(length) {
+			failure = r.diverged(n, done, "gradient's norm", length)
+		}
 		seconds := r.Now().Sub(start).Seconds()
 		r.Progress.Step(Step{Phase: "train", Epoch: n, Epochs: e.Train.Epochs, Step: done, Steps: steps,
 			Loss: score.Loss(), Acc: score.Acc(), LR: lr, ExamplesPerSecond: float64(score.Examples()) / seconds})
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("interrupted in epoch %d after step %d of %d: %w", n, done, steps, ctx.Err())
 		}
-	}
-	if err := batches.Err(); err != nil {
-		return nil, fmt.Errorf("epoch %d, step %d: %w", n, done+1, err)
 	}
 	seconds := r.Now().Sub(start).Seconds()
 	return []Metric{
@@ -202,6 +210,19 @@ func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 		{metric.Steps, float64(done)}, {metric.Examples, float64(score.Examples())},
 	}, failure
 }
+
+const advice = "a lower learning rate or a warm-up may help"
+
+// diverged says where and how training left the numbers.
+func (r *run) diverged(epoch, step int, what string, value float64) error {
+	before := ""
+	if r.step > 0 {
+		before = fmt.Sprintf(" (last finite loss %.4g)", r.finite)
+	}
+	return fmt.Errorf("%w: epoch %d, step %d: the %s is %v%s; %s", errDiverged, epoch, step, what, value, before, advice)
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
 // evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation.
 func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int) (loss, acc float64, err error) {
@@ -234,7 +255,7 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 }
 
 // save writes the weights of an epoch, and again as the best if no epoch before had as high a validation accuracy.
-func (r *run) save(ctx context.Context, n int, acc float64) error {
+func (r *run) save(ctx context.Context, n int, loss, acc float64) error {
 	if r.Dir == "" || n == 0 {
 		return nil
 	}
@@ -253,7 +274,7 @@ func (r *run) save(ctx context.Context, n int, acc float64) error {
 	if err := write(LastWeights, "weights", weights); err != nil {
 		return err
 	}
-	if acc > r.best {
+	if acc > r.best && finite(loss) {
 		r.best = acc
 		return write(BestWeights, "weights", weights)
 	}

@@ -119,6 +119,19 @@ func TestALossThatIsNotFiniteEndsTheRun(t *testing.T) {
 	}
 }
 
+func TestAnUpdateThatSpoilsTheWeightsInTheLastStepIsSeen(t *testing.T) {
+	for _, optimizer := range []string{"{type: sgd, lr: 1e30, momentum: 0}", "{type: adam, lr: 1e30}"} {
+		dir := t.TempDir()
+		res, err := runIt(t, context.Background(), small(t, "optimizer="+optimizer, "train.epochs=1", "train.batch=200"), &notes{}, dir)
+		if err != nil || res.Status != Diverged {
+			t.Errorf("%s: %+v, %v", optimizer, res, err)
+		}
+		if _, err := os.Stat(filepath.Join(dir, BestWeights)); err == nil {
+			t.Errorf("%s: spoilt weights were kept as the best", optimizer)
+		}
+	}
+}
+
 func TestAnInterruptionFinishesTheStep(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &notes{}

@@ -187,6 +187,11 @@ func (p *Pool[T]) get(n int) []T {
 		p.free = append(p.free[:best], p.free[best+1:]...)
 		return b
 	}
+	return p.own(n)
+}
+
+// own makes a buffer that is never lent again.
+func (p *Pool[T]) own(n int) []T {
 	b := alloc[T](n)
 	p.all = append(p.all, b)
 	return b

@@ -99,7 +99,7 @@ func (o *op[T]) lend() {
 	case o.fixed != nil:
 		o.buf = o.fixed
 	case o.kept:
-		o.buf = alloc[T](n)
+		o.buf = o.graph.pool.own(n)
 	default:
 		o.buf = o.graph.pool.get(n)[:n]
 	}

@@ -113,8 +113,11 @@ def sgd(net, lr):
 class ResNetCIFAR:
     """configs/resnet-cifar.yaml: 12 pre-activation Units. Normalised by one mean and a deviation for each pixel and channel."""
 
-    def net(self):
-        return Net(Preact, [32, 64, 128, 256], 3, dict(momentum=0.01, eps=1e-3), preact=True)
+    def net(self, filters=(32, 64, 128, 256), units=3):
+        return Net(Preact, filters, units, dict(momentum=0.01, eps=1e-3), preact=True)
+
+    def small(self):
+        return self.net((8, 16, 32, 64), 1)
 
     def optimizer(self, net, lr=1e-3):
         return KerasAdam(net.parameters(), lr)
@@ -126,8 +129,11 @@ class ResNetCIFAR:
 class He2015:
     """configs/he2015.yaml: depth 20 of He et al. 2015, section 4.2. Normalised by a mean for each pixel and channel."""
 
-    def net(self):
-        return Net(Postact, [16, 32, 64], 3, dict(momentum=0.1, eps=1e-5), preact=False)
+    def net(self, filters=(16, 32, 64), units=3):
+        return Net(Postact, filters, units, dict(momentum=0.1, eps=1e-5), preact=False)
+
+    def small(self):
+        return self.net((4, 8, 16), 1)
 
     def optimizer(self, net, lr=0.1):
         return sgd(net, lr)
