@@ -52,14 +52,34 @@ const exitCodes = `Exit codes: 0 done, 1 failed or diverged, 2 config or usage, 
 4 store unavailable, 130 interrupted.`
 
 func (a *app) main(ctx context.Context, args []string) int {
+	out := &keeper{w: a.out}
+	a.out = out
 	root := newRootCmd(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	code := a.exitCode(err)
+	if code == 0 && out.err != nil {
+		code, err = 1, out.err
+	}
 	if err != nil && !errors.As(err, new(*silentError)) {
 		fmt.Fprintf(a.err, "exp: %v\n", err)
 	}
 	return code
+}
+
+// keeper keeps the first error of its writer: who writes line by line need not
+// look at each.
+type keeper struct {
+	w   io.Writer
+	err error
+}
+
+func (k *keeper) Write(p []byte) (int, error) {
+	n, err := k.w.Write(p)
+	if k.err == nil {
+		k.err = err
+	}
+	return n, err
 }
 
 func newRootCmd(a *app) *cobra.Command {

@@ -224,6 +224,25 @@ func TestHowItEnds(t *testing.T) {
 	}
 }
 
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestOutputThatCannotBeWritten(t *testing.T) {
+	for _, args := range []string{"list", "list --csv", "check tiny.yaml", "config tiny.yaml", "describe tiny.yaml", "version", "help"} {
+		t.Run(args, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			write(t, "tiny.yaml", tiny)
+			var talk bytes.Buffer
+			a := &app{out: full{}, err: &talk, getenv: func(string) string { return "" }, now: time.Now, host: "here"}
+			if code := a.main(context.Background(), strings.Fields(args)); code != 1 || !strings.Contains(talk.String(), "no space left") {
+				t.Errorf("exit code %d, and it said %q", code, &talk)
+			}
+		})
+	}
+}
+
 func TestRunThatIsNotInTheStore(t *testing.T) {
 	if code, _, talk := inside(t, context.Background(), "run", "tiny.yaml"); code != 0 {
 		t.Fatal(talk)
