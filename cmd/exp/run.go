@@ -50,7 +50,26 @@ run finishes its step and is recorded; a second Ctrl-C ends it at once.
 	return cmd
 }
 
+// check refuses names and labels that a list could not show as they are.
+func (o *RunOptions) check() error {
+	if term.Printable(o.Name) != o.Name {
+		return usage("--name: there is an invisible character in %q", o.Name)
+	}
+	for _, tag := range o.Tags {
+		switch {
+		case tag == "":
+			return usage("--tag: the label is empty")
+		case term.Printable(tag) != tag:
+			return usage("--tag: there is an invisible character in %q", tag)
+		}
+	}
+	return nil
+}
+
 func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	loaded, err := a.loadAll(&o.experimentFlags, files)
 	if err != nil {
 		return err
@@ -92,7 +111,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 	if err != nil {
 		return "", err
 	}
-	a.say("run %s: %s, %s", run.ID, l.Name, size(l.Net))
+	a.say("run %s: %s, %s", run.ID, term.Printable(l.Name), size(l.Net))
 	show := newProgress(a, l.Train.Epochs)
 	var unrecorded error // what the store refused without the runner knowing
 	env := a.dataEnv()
@@ -163,7 +182,7 @@ func (a *app) threads() int {
 // printRun writes the outcome of a run for a person, or its row for a program.
 func (a *app) printRun(r tracking.Record, asJSON bool) error {
 	if !asJSON {
-		_, err := fmt.Fprintf(a.out, "%s  %s  %s  %d of %d epochs  %s\n", r.ID, r.Name, r.Status, r.EpochsDone, r.EpochsPlanned, term.Duration(r.Seconds))
+		_, err := fmt.Fprintf(a.out, "%s  %s  %s  %d of %d epochs  %s\n", r.ID, term.Printable(r.Name), r.Status, r.EpochsDone, r.EpochsPlanned, term.Duration(r.Seconds))
 		return err
 	}
 	row := term.Object{}

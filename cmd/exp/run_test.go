@@ -224,6 +224,20 @@ func TestHowItEnds(t *testing.T) {
 	}
 }
 
+func TestNamesThatCouldNotBeShown(t *testing.T) {
+	for _, c := range []struct{ flag, text, says string }{
+		{"--name", "\x1b[31mred", `--name: there is an invisible character in "\x1b[31mred"`},
+		{"--name", "two\nlines", `--name: there is an invisible character in "two\nlines"`},
+		{"--tag", "a\rb", `--tag: there is an invisible character in "a\rb"`},
+		{"--tag", "", "--tag: the label is empty"},
+	} {
+		code, out, talk := inside(t, context.Background(), "run", "tiny.yaml", c.flag, c.text)
+		if code != 2 || out != "" || talk != "exp: "+c.says+"\n" {
+			t.Errorf("%s %q: exit code %d\n%q", c.flag, c.text, code, talk)
+		}
+	}
+}
+
 // full is a disk without room.
 type full struct{}
 

@@ -153,7 +153,7 @@ func (t *Table) writeText(w io.Writer, color bool) error {
 func (t *Table) heads(columns []int) []string {
 	heads := make([]string, len(columns))
 	for i, c := range columns {
-		heads[i] = printable(t.Columns[c].head())
+		heads[i] = Printable(t.Columns[c].head())
 	}
 	return heads
 }
@@ -181,9 +181,9 @@ func (c Column) text(v any) string {
 	case v == nil:
 		return "–"
 	case c.Text != nil:
-		return printable(c.Text(v))
+		return Printable(c.Text(v))
 	}
-	return printable(Plain(v))
+	return Printable(Plain(v))
 }
 
 // right says whether a column is aligned to the right: numbers are.
@@ -472,9 +472,9 @@ func Duration(v any) string {
 	return fmt.Sprintf("%d h %d min", whole/3600, whole%3600/60)
 }
 
-// printable makes a text safe for one line of a terminal: control characters,
+// Printable makes a text safe for one line of a terminal: control characters,
 // escape codes among them, are written out.
-func printable(s string) string {
+func Printable(s string) string {
 	if strings.IndexFunc(s, isControl) < 0 && utf8.ValidString(s) {
 		return s
 	}

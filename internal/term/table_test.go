@@ -141,7 +141,7 @@ func TestControlCharactersAreWrittenOut(t *testing.T) {
 		"bad\xffbyte":     "bad\uFFFDbyte",
 		"turn\u202Eround": `turn\u202eround`,
 	} {
-		if got := printable(in); got != want {
+		if got := Printable(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
