@@ -13,8 +13,8 @@ import (
 
 func main() { os.Exit(mainCode()) }
 
-// mainCode is the program behind its exit code. With root.go it is the only
-// place that reads the process's surroundings.
+// mainCode is the program behind its exit code: what the verbs are given of the
+// process's surroundings is gathered here.
 func mainCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
