@@ -93,7 +93,7 @@ func (s *Store) sweep(ctx context.Context) error {
 				return err
 			}
 			_, err = tx.exec(`INSERT INTO events (run_id, at, kind, text) VALUES ($1, $2, 'interrupted', 'found without a process')`,
-				id, timestamp(s.env.Now()))
+				id, Timestamp(s.env.Now()))
 			return err
 		})
 		if err != nil {

@@ -108,7 +108,7 @@ func (c column) value() any {
 		if p.IsZero() {
 			return nil
 		}
-		return timestamp(*p)
+		return Timestamp(*p)
 	}
 	panic(fmt.Sprintf("column %s: %T is not a type of a column", c.name, c.to))
 }

@@ -110,7 +110,7 @@ func (s *Store) Start(ctx context.Context, n NewRun) (*Run, error) {
 				git_commit, git_dirty, host, parent_id, config)
 			VALUES ($1, $2, $3, 'running', $4, 0, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
 				$18, $19, $20, $21, $22)`,
-			id, n.Name, n.Experiment, timestamp(started), n.Seed, n.Epochs,
+			id, n.Name, n.Experiment, Timestamp(started), n.Seed, n.Epochs,
 			known(n.Shortcut), known(n.Depth), known(n.ParamsTotal), known(n.ParamsTrainable), known(n.MACs),
 			known(n.ConfigHash), known(n.GroupHash), known(n.DataHash), known(n.Threads), known(n.CPU), known(n.Version),
 			known(n.GitCommit), dirty(n), known(s.env.Host), known(n.ParentID), known(n.Config))
@@ -270,7 +270,7 @@ func (r *Run) Event(ctx context.Context, kind, text string) error {
 
 func (r *Run) event(tx *tx, kind, text string) error {
 	_, err := tx.exec(`INSERT INTO events (run_id, at, kind, text) VALUES ($1, $2, $3, $4)`,
-		r.ID, timestamp(r.store.env.Now()), kind, text)
+		r.ID, Timestamp(r.store.env.Now()), kind, text)
 	return err
 }
 
@@ -289,7 +289,7 @@ func (r *Run) Artifact(ctx context.Context, kind, path string) error {
 			INSERT INTO artifacts (run_id, path, kind, bytes, sha256, created_at) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (run_id, path) DO UPDATE SET
 				kind = excluded.kind, bytes = excluded.bytes, sha256 = excluded.sha256, created_at = excluded.created_at`,
-			r.ID, path, kind, size, sum, timestamp(r.store.env.Now()))
+			r.ID, path, kind, size, sum, Timestamp(r.store.env.Now()))
 		return err
 	})
 }
@@ -329,7 +329,7 @@ func (r *Run) Finish(ctx context.Context, status string, cause error) error {
 	}
 	return r.record(ctx, "record the end of run "+r.ID, func(tx *tx) error {
 		_, err := tx.exec(`UPDATE runs SET status = $1, ended_at = $2, error = $3 WHERE id = $4`,
-			status, timestamp(r.store.env.Now()), known(text), r.ID)
+			status, Timestamp(r.store.env.Now()), known(text), r.ID)
 		if err != nil {
 			return err
 		}

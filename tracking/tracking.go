@@ -135,4 +135,5 @@ func number(value *float64, kind string) float64 {
 // timeLayout is UTC with milliseconds: sorts as text.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-func timestamp(t time.Time) string { return t.UTC().Format(timeLayout) }
+// Timestamp is a time as the store holds it, in UTC with milliseconds.
+func Timestamp(t time.Time) string { return t.UTC().Format(timeLayout) }

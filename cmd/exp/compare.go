@@ -15,6 +15,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"exp/internal/term"
+	"exp/runner/metric"
 	"exp/tracking"
 )
 
@@ -209,10 +210,10 @@ func (e entry) at(epoch int) map[string]float64 {
 		if n > epoch {
 			continue
 		}
-		if v, ok := m["val_acc"]; ok && !(v <= best) && !math.IsInf(v, 0) && !math.IsNaN(v) {
+		if v, ok := m[metric.ValAcc]; ok && !(v <= best) && !math.IsInf(v, 0) && !math.IsNaN(v) {
 			best = v
 		}
-		total += m["seconds"]
+		total += m[metric.Seconds]
 	}
 	if !math.IsNaN(best) {
 		metrics[bestValAcc] = best
@@ -461,7 +462,7 @@ func shown(text func(any) string, v any) string {
 }
 
 // bookkeeping are metrics that matter only where they differ.
-var bookkeeping = []string{"lr", "steps", "examples"}
+var bookkeeping = []string{metric.LR, metric.Steps, metric.Examples}
 
 // table has a row for each thing and a column for each side.
 func (c *comparison) table() *term.Table {

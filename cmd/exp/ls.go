@@ -11,6 +11,7 @@ import (
 
 	"exp/internal/term"
 	"exp/registry"
+	"exp/runner/metric"
 	"exp/tracking"
 )
 
@@ -105,7 +106,7 @@ func runsTable(ctx context.Context, a *app, store *tracking.Store, runs []tracki
 	for i, r := range runs {
 		ids[i] = r.ID
 	}
-	sums, err := store.Summaries(ctx, ids, "val_acc", "clean_train_err", "train_acc")
+	sums, err := store.Summaries(ctx, ids, metric.ValAcc, metric.CleanTrainErr, metric.TrainAcc)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func runsTable(ctx context.Context, a *app, store *tracking.Store, runs []tracki
 		row := fieldsByName(r)
 		sum := sums[r.ID]
 		var last, best, bestEpoch any
-		if s, ok := sum["val_acc"]; ok {
+		if s, ok := sum[metric.ValAcc]; ok {
 			last, best, bestEpoch = s.Last, s.Max, s.MaxEpoch
 		}
 		t.Add(r.ID, r.Name, r.Status, row["shortcut"], row["depth"], r.Seed,
@@ -153,10 +154,10 @@ func fieldsByName(r tracking.Record) map[string]any {
 // trainErr is the training error that lists show: measured on clean data where
 // it was, otherwise one minus the running accuracy.
 func trainErr(sum map[string]tracking.Summary) any {
-	if s, ok := sum["clean_train_err"]; ok {
+	if s, ok := sum[metric.CleanTrainErr]; ok {
 		return s.Last
 	}
-	if s, ok := sum["train_acc"]; ok {
+	if s, ok := sum[metric.TrainAcc]; ok {
 		return 1 - s.Last
 	}
 	return nil

@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"exp/internal/term"
+	"exp/runner/metric"
 	"exp/tracking"
 )
 
 // metricOrder is the order in which metrics are shown; others follow by name.
 var metricOrder = []string{
-	"clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc", bestValAcc,
-	"lr", "grad_norm", "seconds", totalSeconds, "examples_per_second", "steps", "examples",
+	metric.CleanTrainErr, metric.CleanTrainLoss, metric.TrainLoss, metric.TrainAcc, metric.ValLoss, metric.ValAcc, bestValAcc,
+	metric.LR, metric.GradNorm, metric.Seconds, totalSeconds, metric.ExamplesPerSecond, metric.Steps, metric.Examples,
 }
 
 // What a comparison makes of a run's metrics up to an epoch.
@@ -34,11 +35,11 @@ func compareMetrics(a, b string) int {
 // metricText writes a metric's values with the digits that mean something.
 func metricText(name string) func(any) string {
 	switch name {
-	case "clean_train_err", "clean_train_loss", "train_loss", "train_acc", "val_loss", "val_acc", bestValAcc:
+	case metric.CleanTrainErr, metric.CleanTrainLoss, metric.TrainLoss, metric.TrainAcc, metric.ValLoss, metric.ValAcc, bestValAcc:
 		return term.Fixed(4)
-	case "seconds", totalSeconds:
+	case metric.Seconds, totalSeconds:
 		return term.Fixed(1)
-	case "examples_per_second", "steps", "examples":
+	case metric.ExamplesPerSecond, metric.Steps, metric.Examples:
 		return func(v any) string {
 			if f, ok := v.(float64); ok && !math.IsNaN(f) && !math.IsInf(f, 0) {
 				return term.Count(int64(math.Round(f)))

@@ -38,7 +38,7 @@ type settings struct {
 	Color   string // auto, always, never
 }
 
-// setting is a key of exp.yaml, the flag of the same name, and its variable.
+// settingKeys are the keys of exp.yaml, each with the flag of its name and its variable.
 var settingKeys = []struct{ key, env, doc string }{
 	{"db", "EXP_DB", "the store of runs"},
 	{"data", "EXP_DATA_DIR", "folder in which data sets are looked for first"},
@@ -123,9 +123,13 @@ func (a *app) readSettings(v *viper.Viper) error {
 	if err := v.ReadInConfig(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("exp.yaml: %w", err)
 	}
+	var known []string
+	for _, s := range settingKeys {
+		known = append(known, s.key)
+	}
 	for _, key := range v.AllKeys() {
-		if !slices.ContainsFunc(settingKeys, func(s struct{ key, env, doc string }) bool { return s.key == key }) {
-			return fmt.Errorf("exp.yaml: %s: unknown setting (db, data, threads, color)", key)
+		if !slices.Contains(known, key) {
+			return fmt.Errorf("exp.yaml: %s: unknown setting (%s)", key, strings.Join(known, ", "))
 		}
 	}
 	a.settings = settings{DB: v.GetString("db"), Data: v.GetString("data"), Color: v.GetString("color")}

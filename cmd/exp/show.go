@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"exp/internal/term"
+	"exp/runner/metric"
 	"exp/tracking"
 )
 
@@ -131,7 +132,7 @@ func (s story) object() term.Object {
 func (s story) eventsTable() *term.Table {
 	t := &term.Table{Columns: []term.Column{{Name: "at"}, {Name: "kind"}, {Name: "text"}}}
 	for _, e := range s.events {
-		t.Add(e.At.UTC().Format("2006-01-02T15:04:05.000Z"), e.Kind, e.Text)
+		t.Add(tracking.Timestamp(e.At), e.Kind, e.Text)
 	}
 	return t
 }
@@ -208,7 +209,7 @@ func (s story) about() *term.Table {
 	}
 	add("time", r.Seconds, term.Duration)
 	add("epochs", fmt.Sprintf("%d of %d", r.EpochsDone, r.EpochsPlanned), term.Plain)
-	for _, name := range []string{"val_acc", "clean_train_err"} {
+	for _, name := range []string{metric.ValAcc, metric.CleanTrainErr} {
 		if m, ok := s.summary[name]; ok {
 			best, at := m.Best()
 			add(name, fmt.Sprintf("%s, best %s at epoch %d", term.Fixed(4)(m.Last), term.Fixed(4)(best), at), term.Plain)

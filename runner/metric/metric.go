@@ -19,7 +19,7 @@ const (
 	CleanTrainErr     = "clean_train_err"     // part of those examples that is classified wrongly: what degradation is about
 )
 
-// Names is every metric in the order in which tables show them.
+// Names is every metric of an epoch.
 var Names = []string{TrainLoss, TrainAcc, ValLoss, ValAcc, LR, GradNorm, Seconds, ExamplesPerSecond, Steps, Examples, CleanTrainLoss, CleanTrainErr}
 
 // Mean is a running mean; the zero value is empty.
