@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -373,7 +374,9 @@ func TestTerminal(t *testing.T) {
 			t.Chdir(t.TempDir())
 			write(t, "tiny.yaml", tiny)
 			var out, talk bytes.Buffer
-			a := &app{out: &out, err: &talk, errTTY: c.terminal, getenv: func(k string) string { return c.env[k] }, now: time.Now, host: "here"}
+			began, looks := time.Now(), atomic.Int64{}
+			clock := func() time.Time { return began.Add(time.Duration(looks.Add(1)) * time.Millisecond) } // as fast on any machine
+			a := &app{out: &out, err: &talk, errTTY: c.terminal, getenv: func(k string) string { return c.env[k] }, now: clock, host: "here"}
 			if code := a.main(context.Background(), []string{"run", "tiny.yaml", "--json"}); code != 0 {
 				t.Fatalf("exit code %d:\n%s", code, &talk)
 			}
