@@ -118,11 +118,12 @@ func initial(f registry.Field) any {
 	return f.Default
 }
 
-func known(s string) any {
-	if s == "" {
+// known is nil for a zero value.
+func known[T comparable](v T) any {
+	if v == *new(T) {
 		return nil
 	}
-	return s
+	return v
 }
 
 // printPart writes a part of the list for a person.
