@@ -80,7 +80,7 @@ func (c CleanEval) MarshalText() ([]byte, error) {
 
 // Init is the `init:` map of an experiment.
 type Init struct {
-	From string `yaml:"from" doc:"a safetensors file with the initial weights; the model's initializer when empty"`
+	From string `yaml:"from" doc:"a safetensors file with the initial weights, relative to the working folder; the model's initializer when empty"`
 }
 
 func init() { registry.Default(blocks.DefaultStage()) }

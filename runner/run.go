@@ -103,7 +103,11 @@ func (r *run) whole(ctx context.Context) error {
 	}
 	defer r.model.Close()
 	if e.Init.From != "" {
-		if err := r.model.loadWeights(e.Init.From); err != nil {
+		ts, err := initialWeights(e.Init.From, r.plan.Net)
+		if err != nil {
+			return err
+		}
+		if err := r.model.SetWeights(ts); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"exp/configs"
 	"exp/runner/checkpoint"
 	"exp/runner/metric"
 )
@@ -166,14 +167,21 @@ func TestARunStartsFromGivenWeights(t *testing.T) {
 	if got, _ := second.epochs[0].Get(metric.ValLoss); got != want {
 		t.Errorf("starts with a validation loss of %v, the weights had %v", got, want)
 	}
-	_, err := runIt(t, context.Background(), small(t, "init.from="+path, "model.stages.last.filters=12"), &notes{}, "")
-	if err == nil || !strings.Contains(err.Error(), "stages.1.units.0.conv1.weight is [16 8 3 3], the net needs [12 8 3 3]") {
-		t.Errorf("weights of another net: %v", err)
+	for _, set := range [][]string{{"init.from=nowhere.safetensors"}, {"init.from=" + path, "model.stages.last.filters=12"}} {
+		l, err := configs.Load("quickstart", configs.Options{Set: set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := NewPlan(l); err == nil || !strings.HasPrefix(err.Error(), "init.from: ") {
+			t.Errorf("%v: %v", set, err)
+		}
 	}
 	if err := os.Truncate(path, 1000); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := runIt(t, context.Background(), small(t, "init.from="+path), &notes{}, ""); err == nil {
+	plan := small(t)
+	plan.Experiment.Init.From = path
+	if _, err := runIt(t, context.Background(), plan, &notes{}, ""); err == nil {
 		t.Error("a cut file was read")
 	}
 }

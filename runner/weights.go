@@ -19,17 +19,28 @@ func (m *Model) Weights() []checkpoint.Tensor {
 	return ts
 }
 
-// SetWeights replaces the net's parameters and running statistics by those of a file. It lists every name that is missing,
-// too many or of another shape, and then changes nothing.
+// SetWeights replaces the net's parameters and running statistics by those of a file. Where they do not fit it changes nothing.
 func (m *Model) SetWeights(ts []checkpoint.Tensor) error {
+	have, err := fitting(m.plan.Net, ts)
+	if err != nil {
+		return err
+	}
+	for _, p := range m.plan.Net.Params {
+		imported(m.arrays[p], p.Shape, have[p.Name])
+	}
+	return nil
+}
+
+// fitting finds the array of each parameter of a net in a file. The error lists every name that is missing, too many or of
+// another shape.
+func fitting(net *blocks.Net, ts []checkpoint.Tensor) (map[string][]float32, error) {
 	have := map[string]checkpoint.Tensor{}
 	for _, t := range ts {
-		if !strings.HasSuffix(t.Name, ".num_batches_tracked") { // PyTorch's counter, which nothing here needs
-			have[t.Name] = t
-		}
+		have[t.Name] = t
 	}
+	arrays := map[string][]float32{}
 	var faults []error
-	for _, p := range m.plan.Net.Params {
+	for _, p := range net.Params {
 		t, ok := have[p.Name]
 		delete(have, p.Name)
 		if want := exportShape(p.Shape); !ok {
@@ -37,22 +48,15 @@ func (m *Model) SetWeights(ts []checkpoint.Tensor) error {
 		} else if !blocks.Shape(t.Shape).Equal(want) {
 			faults = append(faults, fmt.Errorf("%s is %v, the net needs %v", p.Name, t.Shape, want))
 		}
+		arrays[p.Name] = t.F32
 	}
 	for _, t := range ts {
-		if _, ok := have[t.Name]; ok {
+		_, left := have[t.Name]
+		if left && !strings.HasSuffix(t.Name, ".num_batches_tracked") { // PyTorch's counter, which nothing here needs
 			faults = append(faults, fmt.Errorf("%s is not in the net", t.Name))
 		}
 	}
-	if len(faults) > 0 {
-		return errors.Join(faults...)
-	}
-	for _, t := range ts {
-		have[t.Name] = t
-	}
-	for _, p := range m.plan.Net.Params {
-		imported(m.arrays[p], p.Shape, have[p.Name].F32)
-	}
-	return nil
+	return arrays, errors.Join(faults...)
 }
 
 // optimizerState are the optimizer's slots, named NAME.SLOT.
@@ -115,14 +119,14 @@ func transpose(shape []int, f func(inside, outside int)) {
 	}
 }
 
-// loadWeights reads `init.from`.
-func (m *Model) loadWeights(path string) error {
+// initialWeights reads `init.from` for a net.
+func initialWeights(path string, net *blocks.Net) ([]checkpoint.Tensor, error) {
 	ts, _, err := checkpoint.Read(path)
 	if err != nil {
-		return fmt.Errorf("read the initial weights: %w", err)
+		return nil, fmt.Errorf("init.from: read the initial weights: %w", err)
 	}
-	if err := m.SetWeights(ts); err != nil {
-		return fmt.Errorf("the weights in %s do not fit the net:\n%w", path, err)
+	if _, err := fitting(net, ts); err != nil {
+		return nil, fmt.Errorf("init.from: the weights in %s do not fit the net:\n%w", path, err)
 	}
-	return nil
+	return ts, nil
 }
