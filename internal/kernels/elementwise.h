@@ -149,7 +149,7 @@ INLINE void pool_rows(const int max, const long size, const int full, const int 
 				for (long a = 0; a < size; a++)
 					for (long b = 0; b < size; b++) {
 						vec x = read_channels(read, full, &job->in, pixel + a * job->w + b, c, job->c);
-						v = max ? MAX(x, v) : v + x;
+						v = max ? max_or_nan(x, v) : v + x;
 					}
 				if (!max)
 					v /= (float)(size * size);
@@ -196,8 +196,8 @@ INLINE void pool_grad_images(const int max, const long size, const int full, con
 						for (long a = 0; a < size; a++)
 							for (long b = 0; b < size; b++) {
 								vec x = read_channels(read, full, &job->in, pixel + a * job->w + b, c, job->c);
-								ivec more = x > most;
-								most = MAX(x, most);
+								ivec more = (x > most) | (x != x);
+								most = max_or_nan(x, most);
 								winner = (winner & ~more) | (more & ((ivec){0} + (int32_t)(a * size + b)));
 							}
 					} else {

@@ -94,10 +94,10 @@ type Backend[T Float] interface {
 	// MapGrad stores the gradient that is read.
 	MapGrad(g ReadGrad[T], channels int, out WriteGrad[T])
 
-	// MaxPool: y[n,i,j,c] = max over a,b < Size of v[n, i*Stride+a, j*Stride+b, c].
+	// MaxPool: y[n,i,j,c] = max over a,b < Size of v[n, i*Stride+a, j*Stride+b, c], NaN when one of them is.
 	MaxPool(p Pool, in Read[T], out Write[T])
-	// MaxPoolGrad: every g[n,i,j,c] is added to dx (that of v) where the window has its maximum, the first in row order.
-	// y is the result of MaxPool with neither bias nor residual.
+	// MaxPoolGrad: every g[n,i,j,c] is added to dx (that of v) where the window has its maximum, the first in row order,
+	// or its last NaN. y is the result of MaxPool with neither bias nor residual.
 	MaxPoolGrad(p Pool, in Read[T], y []T, g ReadGrad[T], dx []T)
 	// AvgPool: y[n,i,j,c] = mean over a,b < Size of v[n, i*Stride+a, j*Stride+b, c].
 	AvgPool(p Pool, in Read[T], out Write[T])

@@ -346,6 +346,39 @@ func TestPool(t *testing.T) {
 	})
 }
 
+// A NaN in a window is its maximum wherever it stands, and gets the gradient; of several, the last.
+func TestMaxPoolKeepsNaN(t *testing.T) {
+	nan := float32(math.NaN())
+	backends(t, func(t *testing.T, n *Native) {
+		for _, window := range [][]float32{
+			{nan, 2, 3, 4}, {1, nan, 3, 4}, {1, 2, nan, 4}, {1, 2, 3, nan},
+			{1, nan, 3, nan}, {nan, 2, nan, 1}, {nan, nan, nan, nan}, {4, 3, 2, 1},
+		} {
+			for _, channels := range []int{1, 16} { // 16: whole vectors everywhere
+				for _, relu := range []bool{false, true} {
+					p := Pool{N: 1, H: 2, W: 2, C: channels, Size: 2, Stride: 2}
+					in := Read[float32]{X: make([]float32, p.inputs()), ReLU: relu}
+					for i := range in.X {
+						in.X[i] = window[i/channels]
+					}
+					g := make([]float32, channels)
+					for i := range g {
+						g[i] = 1
+					}
+					y, dx, wantY, wantDX := make([]float32, channels), make([]float32, p.inputs()), make([]float32, channels), make([]float32, p.inputs())
+					Reference[float32]{}.MaxPool(p, in, Write[float32]{Y: wantY})
+					Reference[float32]{}.MaxPoolGrad(p, in, wantY, ReadGrad[float32]{G: g}, wantDX)
+					n.MaxPool(p, in, Write[float32]{Y: y})
+					n.MaxPoolGrad(p, in, y, ReadGrad[float32]{G: g}, dx)
+					if fmt.Sprint(y, dx) != fmt.Sprint(wantY, wantDX) {
+						t.Errorf("%v, %d channels, ReLU %v: %v and gradient %v, not %v and %v", window, channels, relu, y, dx, wantY, wantDX)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestSubsample(t *testing.T) {
 	backends(t, func(t *testing.T, n *Native) {
 		for seed := range uint64(100) {

@@ -227,7 +227,7 @@ func (p Pool) windows(visit func(p, q int)) {
 	}
 }
 
-// maxima returns, for every element of the result, where in v its window has its first maximum.
+// maxima returns, for every element of the result, where in v its window has its first maximum, or its last NaN.
 func maxima[T Float](p Pool, v []T) []int {
 	at := make([]int, p.outputs())
 	for i := range at {

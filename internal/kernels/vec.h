@@ -4,7 +4,7 @@
 //	VL            lanes of a vector: 4, 8 or 16
 //	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers
 //	GRAD_ROWS     the same for the gradient of weights; divides 16
-//	MAX(a, b)     a > b ? a : b in every lane
+//	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
 //	KEEP(t, v)    v where t > 0, else 0
 //	SQRT(v)       the square root
 
@@ -43,6 +43,9 @@ INLINE void store_part(float *p, vec v, long n) {
 	for (long i = 0; i < n; i++)
 		p[i] = v[i];
 }
+
+// The larger of x and v in every lane, NaN where one is: a comparison's -1 is the bits of one.
+INLINE vec max_or_nan(vec x, vec v) { return (vec)((ivec)MAX(x, v) | (x != x)); }
 
 INLINE long at_most(long a, long b) { return a < b ? a : b; }
 INLINE long at_least(long a, long b) { return a > b ? a : b; }
