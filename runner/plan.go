@@ -16,14 +16,14 @@ type Plan struct {
 	Net        *blocks.Net
 }
 
-// NewPlan plans a loaded experiment. Initial weights that it names must be there and fit.
+// NewPlan plans a loaded experiment. Initial weights that it names must be there and fit: else the error is a *blocks.Error.
 func NewPlan(l *configs.Loaded) (*Plan, error) {
 	if _, ok := l.Experiment.Optimizer.(optim.Rated); !ok {
 		return nil, fmt.Errorf("plan %s: its optimizer has no learning rate", l.Experiment.Name)
 	}
 	if from := l.Experiment.Init.From; from != "" {
 		if _, err := initialWeights(from, l.Net); err != nil {
-			return nil, err
+			return nil, &blocks.Error{Path: "init.from", Problem: err.Error()}
 		}
 	}
 	return &Plan{Experiment: l.Experiment, Net: l.Net}, nil

@@ -123,10 +123,10 @@ func transpose(shape []int, f func(inside, outside int)) {
 func initialWeights(path string, net *blocks.Net) ([]checkpoint.Tensor, error) {
 	ts, _, err := checkpoint.Read(path)
 	if err != nil {
-		return nil, fmt.Errorf("init.from: read the initial weights: %w", err)
+		return nil, fmt.Errorf("read the initial weights: %w", err)
 	}
 	if _, err := fitting(net, ts); err != nil {
-		return nil, fmt.Errorf("init.from: the weights in %s do not fit the net:\n%w", path, err)
+		return nil, fmt.Errorf("the weights in %s do not fit the net:\n%w", path, err)
 	}
 	return ts, nil
 }

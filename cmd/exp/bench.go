@@ -52,14 +52,14 @@ GFLOP/s count three times the forward pass's multiply-adds, two operations each.
 }
 
 func (a *app) bench(ctx context.Context, o *BenchOptions, files []string) error {
-	loaded, err := a.loadAll(&o.experimentFlags, files)
+	_, plans, problems, err := a.plan(&o.experimentFlags, files)
+	if err == nil {
+		err = a.refuse(problems)
+	}
 	if err != nil {
 		return err
 	}
-	plan, err := runner.NewPlan(loaded[0])
-	if err != nil {
-		return err
-	}
+	plan := plans[0]
 	show := newProgress(a, 0)
 	env := a.dataEnv()
 	env.Progress = show.download
@@ -68,7 +68,7 @@ func (a *app) bench(ctx context.Context, o *BenchOptions, files []string) error 
 	})
 	show.clear()
 	if err != nil {
-		return fmt.Errorf("measure %s: %w", loaded[0].Name, err)
+		return fmt.Errorf("measure %s: %w", plan.Experiment.Name, err)
 	}
 	if r.PeakRSSBytes, err = peakRSS(); err != nil {
 		return err

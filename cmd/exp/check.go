@@ -24,7 +24,7 @@ mistakes are an array of objects on standard output, empty when all is well.
 		Example: "  exp check configs/*.yaml\n  exp check he2015 --set model.units=18",
 		Args:    someFiles,
 		RunE: a.run(func(_ *cobra.Command, files []string) error {
-			loaded, problems, err := a.load(e, files)
+			loaded, _, problems, err := a.plan(e, files)
 			if err != nil {
 				return err
 			}

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"exp/blocks"
 	"exp/configs"
 	"exp/data"
 	"exp/internal/source"
+	"exp/runner"
 )
 
 // experimentHelp says how an experiment is named and changed on the command line.
@@ -61,6 +64,23 @@ func (a *app) load(e *experimentFlags, files []string) ([]*configs.Loaded, *sour
 		}
 	}
 	return loaded, &all.Problems, nil
+}
+
+// plan is load, and checks what only a run needs: the weights it starts from.
+func (a *app) plan(e *experimentFlags, files []string) ([]*configs.Loaded, []*runner.Plan, *source.Problems, error) {
+	loaded, problems, err := a.load(e, files)
+	plans := make([]*runner.Plan, len(loaded))
+	for i, l := range loaded {
+		if l == nil {
+			continue
+		}
+		var fault *blocks.Error
+		if plans[i], err = runner.NewPlan(l); errors.As(err, &fault) {
+			problems.Add(source.Diagnostic{Span: l.Where(fault.Path), Path: fault.Path, Problem: fault.Problem, Help: fault.Help})
+			loaded[i], err = nil, nil
+		}
+	}
+	return loaded, plans, problems, err
 }
 
 // loadAll is load for verbs that do nothing when there is a mistake.

@@ -70,7 +70,10 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	loaded, err := a.loadAll(&o.experimentFlags, files)
+	loaded, plans, problems, err := a.plan(&o.experimentFlags, files)
+	if err == nil {
+		err = a.refuse(problems)
+	}
 	if err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 	defer store.Close()
 	failed := false
 	for i, l := range loaded {
-		status, err := a.runOne(ctx, store, o, l)
+		status, err := a.runOne(ctx, store, o, l, plans[i])
 		if err != nil {
 			return err
 		}
@@ -101,11 +104,7 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 
 // runOne trains and records one experiment, and tells how it ended. The error is
 // one of the store: without it, nothing can be recorded.
-func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, l *configs.Loaded) (status string, err error) {
-	plan, err := runner.NewPlan(l)
-	if err != nil {
-		return "", err
-	}
+func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, l *configs.Loaded, plan *runner.Plan) (status string, err error) {
 	threads := a.threads()
 	run, err := store.Start(ctx, newRun(l, o, threads))
 	if err != nil {

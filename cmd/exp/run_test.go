@@ -182,6 +182,10 @@ func inside(t *testing.T, ctx context.Context, args ...string) (code int, out, t
 	t.Helper()
 	t.Chdir(t.TempDir())
 	write(t, "tiny.yaml", tiny)
+	if err := os.Mkdir("cifar", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "cifar/data_batch_1.bin", "cut") // a data set that cannot be read
 	var o, e bytes.Buffer
 	a := &app{out: &o, err: &e, getenv: func(string) string { return "" }, now: time.Now, host: "here"}
 	code = a.main(ctx, args)
@@ -200,7 +204,8 @@ func TestHowItEnds(t *testing.T) {
 	}{
 		{"a run that is done", live, "run tiny.yaml", 0},
 		{"a run that diverges", live, "run tiny.yaml -s optimizer.lr=1e30", 1},
-		{"a run that fails", live, "run tiny.yaml -s init.from=missing.safetensors", 1},
+		{"a run that fails", live, "run tiny.yaml -s data.dataset=cifar10 -s data.dir=cifar", 1},
+		{"initial weights that are not there", live, "run tiny.yaml -s init.from=missing.safetensors", 2},
 		{"an interrupted run", stopped, "run tiny.yaml", 130},
 		{"an experiment with a mistake", live, "run tiny.yaml -s train.epochs=0", 2},
 		{"no such experiment", live, "run nosuch", 2},
