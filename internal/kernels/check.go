@@ -23,7 +23,7 @@ func (c Conv) check() {
 }
 
 func (p Pool) check() {
-	if p.N < 1 || p.C < 1 || p.Size < 1 || p.Stride < 1 || p.H < p.Size || p.W < p.Size {
+	if p.N < 1 || p.C < 1 || p.Size < 0 || p.Size > 0 && p.Stride < 1 || min(p.H, p.W) < max(1, p.Size) {
 		panic(fmt.Sprintf("kernels: no such pooling: %+v", p))
 	}
 }

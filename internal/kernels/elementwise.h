@@ -135,8 +135,8 @@ INLINE vec read_channels(const int mode, const int full, const struct source *in
 	return read_part(mode, in, pixel * channels + c, read_coef(mode, in, c, lanes), lanes);
 }
 
-// y = the largest value, or the mean, of every size x size window.
-INLINE void pool_rows(const int max, const long size, const int full, const int read, const int write, const struct rows *p, long piece, int worker) {
+// y = the largest value, or the mean, of every high x wide window.
+INLINE void pool_rows(const int max, const long high, const long wide, const int full, const int read, const int write, const struct rows *p, long piece, int worker) {
 	const struct job *job = p->job;
 	float *sums = pool_scratch(p->pool, worker, 2 * job->c);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)job->c);
@@ -146,13 +146,13 @@ INLINE void pool_rows(const int max, const long size, const int full, const int 
 			for (long c = 0; c < job->c; c += VL) {
 				const long pixel = first + j * job->stride;
 				vec v = max ? read_channels(read, full, &job->in, pixel, c, job->c) : (vec){0};
-				for (long a = 0; a < size; a++)
-					for (long b = 0; b < size; b++) {
+				for (long a = 0; a < high; a++)
+					for (long b = 0; b < wide; b++) {
 						vec x = read_channels(read, full, &job->in, pixel + a * job->w + b, c, job->c);
 						v = max ? max_or_nan(x, v) : v + x;
 					}
 				if (!max)
-					v /= (float)(size * size);
+					v /= (float)(high * wide);
 				write_channels(write, full, &job->out, u * job->ow + j, c, job->c, v, sums);
 			}
 		if (p->sums)
@@ -163,25 +163,27 @@ INLINE void pool_rows(const int max, const long size, const int full, const int 
 static void max_pool_piece(void *context, long piece, int worker) {
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	if (job->k == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->out.mode == 0)
-		pool_rows(1, 2, 1, AFFINE | RELU, 0, p, piece, worker);
+	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->out.mode == 0)
+		pool_rows(1, 2, 2, 1, AFFINE | RELU, 0, p, piece, worker);
 	else
-		pool_rows(1, job->k, 0, job->in.mode, job->out.mode, p, piece, worker);
+		pool_rows(1, job->high, job->wide, 0, job->in.mode, job->out.mode, p, piece, worker);
 }
 
 static void avg_pool_piece(void *context, long piece, int worker) {
 	const struct rows *p = context;
-	pool_rows(0, p->job->k, 0, p->job->in.mode, p->job->out.mode, p, piece, worker);
+	pool_rows(0, p->job->high, p->job->wide, 0, p->job->in.mode, p->job->out.mode, p, piece, worker);
 }
 
 static void max_pool(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->c, max_pool_piece); }
 static void avg_pool(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->c, avg_pool_piece); }
 
 // dx of every window, where its first maximum is or everywhere. Pieces are whole images, for windows may overlap.
-INLINE void pool_grad_images(const int max, const long size, const int full, const int read, const int read_grad, const struct rows *p, long piece) {
+INLINE void pool_grad_images(const int max, const long high, const long wide, const int full, const int read, const int read_grad, const struct rows *p, long piece) {
 	const struct job *job = p->job;
 	const long image = job->h * job->w * job->c;
-	const int tiled = job->stride == size && job->h % size == 0 && job->w % size == 0;
+	// Every pixel is in exactly one window.
+	const int tiled = (job->oh == 1 || job->stride == high) && job->oh * high == job->h &&
+		(job->ow == 1 || job->stride == wide) && job->ow * wide == job->w;
 	for (long n = cut_at(p->units, p->pieces, piece); n < cut_at(p->units, p->pieces, piece + 1); n++) {
 		if (!tiled)
 			memset(job->dx + n * image, 0, sizeof(float) * (size_t)image);
@@ -193,20 +195,20 @@ INLINE void pool_grad_images(const int max, const long size, const int full, con
 					ivec winner = {0}; // the number of the first maximum in the window
 					if (max) {
 						vec most = read_channels(read, full, &job->in, pixel, c, job->c);
-						for (long a = 0; a < size; a++)
-							for (long b = 0; b < size; b++) {
+						for (long a = 0; a < high; a++)
+							for (long b = 0; b < wide; b++) {
 								vec x = read_channels(read, full, &job->in, pixel + a * job->w + b, c, job->c);
 								ivec more = (x > most) | (x != x);
 								most = max_or_nan(x, most);
-								winner = (winner & ~more) | (more & ((ivec){0} + (int32_t)(a * size + b)));
+								winner = (winner & ~more) | (more & ((ivec){0} + (int32_t)(a * wide + b)));
 							}
 					} else {
-						g /= (float)(size * size);
+						g /= (float)(high * wide);
 					}
-					for (long a = 0; a < size; a++)
-						for (long b = 0; b < size; b++) {
+					for (long a = 0; a < high; a++)
+						for (long b = 0; b < wide; b++) {
 							float *dx = job->dx + (pixel + a * job->w + b) * job->c + c;
-							vec v = max ? (vec)((ivec)g & (winner == (ivec){0} + (int32_t)(a * size + b))) : g;
+							vec v = max ? (vec)((ivec)g & (winner == (ivec){0} + (int32_t)(a * wide + b))) : g;
 							store_part(dx, tiled ? v : load_part(dx, lanes) + v, lanes);
 						}
 				}
@@ -217,16 +219,16 @@ static void max_pool_grad_piece(void *context, long piece, int worker) {
 	(void)worker;
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	if (job->k == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->grad.mode == 0)
-		pool_grad_images(1, 2, 1, AFFINE | RELU, 0, p, piece);
+	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->grad.mode == 0)
+		pool_grad_images(1, 2, 2, 1, AFFINE | RELU, 0, p, piece);
 	else
-		pool_grad_images(1, job->k, 0, job->in.mode, job->grad.mode, p, piece);
+		pool_grad_images(1, job->high, job->wide, 0, job->in.mode, job->grad.mode, p, piece);
 }
 
 static void avg_pool_grad_piece(void *context, long piece, int worker) {
 	(void)worker;
 	const struct rows *p = context;
-	pool_grad_images(0, p->job->k, 0, 0, p->job->grad.mode, p, piece);
+	pool_grad_images(0, p->job->high, p->job->wide, 0, 0, p->job->grad.mode, p, piece);
 }
 
 static void max_pool_grad(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n, job->c, max_pool_grad_piece); }

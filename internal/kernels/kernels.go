@@ -64,14 +64,30 @@ type WriteGrad[T Float] struct {
 	Sums    []float64 // [2,C] or nil: the sum of g and of g*Through.X (0 without X) in every channel; overwritten
 }
 
-// Pool is the shape of a pooling of N images of [H,W,C] by Size x Size windows, as many as fit entirely.
+// Pool is the shape of a pooling of N images of [H,W,C] by Size x Size windows, as many as fit entirely; or with Size 0 by
+// one window, the whole image, square or not: [1,1,C], and Stride is of no account.
 type Pool struct{ N, H, W, C, Size, Stride int }
 
 // OutH is the number of rows of the result.
-func (p Pool) OutH() int { return (p.H-p.Size)/p.Stride + 1 }
+func (p Pool) OutH() int { return p.outs(p.H) }
 
 // OutW is the number of columns of the result.
-func (p Pool) OutW() int { return (p.W-p.Size)/p.Stride + 1 }
+func (p Pool) OutW() int { return p.outs(p.W) }
+
+func (p Pool) outs(side int) int {
+	if p.Size == 0 {
+		return 1
+	}
+	return (side-p.Size)/p.Stride + 1
+}
+
+// window is the height and width of a window.
+func (p Pool) window() (h, w int) {
+	if p.Size == 0 {
+		return p.H, p.W
+	}
+	return p.Size, p.Size
+}
 
 func (p Pool) inputs() int  { return p.N * p.H * p.W * p.C }
 func (p Pool) outputs() int { return p.N * p.OutH() * p.OutW() * p.C }
@@ -94,14 +110,14 @@ type Backend[T Float] interface {
 	// MapGrad stores the gradient that is read.
 	MapGrad(g ReadGrad[T], channels int, out WriteGrad[T])
 
-	// MaxPool: y[n,i,j,c] = max over a,b < Size of v[n, i*Stride+a, j*Stride+b, c], NaN when one of them is.
+	// MaxPool: y[n,i,j,c] = max over a,b in the window of v[n, i*Stride+a, j*Stride+b, c], NaN when one of them is.
 	MaxPool(p Pool, in Read[T], out Write[T])
 	// MaxPoolGrad: every g[n,i,j,c] is added to dx (that of v) where the window has its maximum, the first in row order,
 	// or its last NaN. y is the result of MaxPool with neither bias nor residual.
 	MaxPoolGrad(p Pool, in Read[T], y []T, g ReadGrad[T], dx []T)
-	// AvgPool: y[n,i,j,c] = mean over a,b < Size of v[n, i*Stride+a, j*Stride+b, c].
+	// AvgPool: y[n,i,j,c] = mean over a,b in the window of v[n, i*Stride+a, j*Stride+b, c].
 	AvgPool(p Pool, in Read[T], out Write[T])
-	// AvgPoolGrad: every g[n,i,j,c]/Size^2 is added to the whole window of dx.
+	// AvgPoolGrad: every g[n,i,j,c]/(pixels of a window) is added to the whole window of dx.
 	AvgPoolGrad(p Pool, g ReadGrad[T], dx []T)
 
 	// Subsample takes every stride-th row and column of [n,h,w,c], from the first on, and appends channels of zeros up to

@@ -36,7 +36,8 @@ struct sink {
 
 // One call. Images are n x [h,w,c]; a convolution makes n x [oh,ow,o] of them, a pooling n x [oh,ow,c].
 struct job {
-	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel or window
+	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel
+	long high, wide;                       // of a pooling's window
 	struct source in, grad;                // what is read: an activation, a gradient
 	struct sink out;
 	const float *weights; // [k,k,c,o]

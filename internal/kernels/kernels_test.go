@@ -321,6 +321,9 @@ func TestPool(t *testing.T) {
 			if l.IntN(2) == 0 {
 				p.Stride = p.Size
 			}
+			if l.IntN(3) == 0 { // the whole image
+				p.Size, p.Stride = 0, l.IntN(3)
+			}
 			for _, kind := range []string{"max", "average"} {
 				in, out := l.read(p.inputs(), p.C), l.write(p.outputs(), p.C)
 				g, dx := l.readGrad(p.outputs(), p.C), l.empty("dx", p.inputs())
@@ -344,6 +347,23 @@ func TestPool(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The mean and the maximum of a whole image that is not square.
+func TestPoolWholeImage(t *testing.T) {
+	p := Pool{N: 1, H: 2, W: 3, C: 1}
+	in, y, dx := Read[float64]{X: []float64{1, 2, 9, 3, 4, 5}}, make([]float64, 1), make([]float64, 6)
+	g := ReadGrad[float64]{G: []float64{12}}
+	truth.AvgPool(p, in, Write[float64]{Y: y})
+	truth.AvgPoolGrad(p, g, dx)
+	if got := fmt.Sprint(y, dx); got != "[4] [2 2 2 2 2 2]" {
+		t.Errorf("mean and gradient are %s", got)
+	}
+	truth.MaxPool(p, in, Write[float64]{Y: y})
+	truth.MaxPoolGrad(p, in, y, g, dx)
+	if got := fmt.Sprint(y, dx); got != "[9] [0 0 12 0 0 0]" {
+		t.Errorf("maximum and gradient are %s", got)
+	}
 }
 
 // A NaN in a window is its maximum wherever it stands, and gets the gradient; of several, the last.

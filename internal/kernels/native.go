@@ -245,7 +245,8 @@ func setConv(j *C.struct_job, c Conv) {
 func setPool(j *C.struct_job, p Pool) {
 	j.n, j.h, j.w, j.c = C.long(p.N), C.long(p.H), C.long(p.W), C.long(p.C)
 	j.oh, j.ow, j.o = C.long(p.OutH()), C.long(p.OutW()), C.long(p.C)
-	j.k, j.stride = C.long(p.Size), C.long(p.Stride)
+	high, wide := p.window()
+	j.high, j.wide, j.stride = C.long(high), C.long(wide), C.long(p.Stride)
 }
 
 // Conv implements [Backend].

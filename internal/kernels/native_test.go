@@ -113,6 +113,7 @@ func TestFaults(t *testing.T) {
 		"label 10 of row 0":     func() { n.SoftmaxCrossEntropy(1, 10, x[:10], []int32{10}, nil, nil, nil) },
 		"no pixels of 3":        func() { n.Stats(x, 3, make([]float64, 6)) },
 		"no such pooling":       func() { n.MaxPool(Pool{N: 1, H: 1, W: 1, C: 1, Size: 2, Stride: 2}, Read[float32]{}, Write[float32]{}) },
+		"pooling: {N:1 H:0 W:1": func() { n.AvgPool(Pool{N: 1, W: 1, C: 1}, Read[float32]{}, Write[float32]{}) },
 		"no such dropout":       func() { n.Dropout(x, 1, 0, x) },
 		"Residual has 1 elemen": func() { n.Map(Read[float32]{X: x}, 1, Write[float32]{Y: x, Residual: x[:1]}) },
 	} {

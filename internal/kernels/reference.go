@@ -212,11 +212,12 @@ func (Reference[T]) MapGrad(g ReadGrad[T], channels int, out WriteGrad[T]) {
 // windows calls visit for every element of every window: element p of the input in the window of element q of the result.
 func (p Pool) windows(visit func(p, q int)) {
 	oh, ow := p.OutH(), p.OutW()
+	high, wide := p.window()
 	for n := range p.N {
 		for i := range oh {
 			for j := range ow {
-				for a := range p.Size {
-					for b := range p.Size {
+				for a := range high {
+					for b := range wide {
 						for c := range p.C {
 							visit(((n*p.H+i*p.Stride+a)*p.W+j*p.Stride+b)*p.C+c, ((n*oh+i)*ow+j)*p.C+c)
 						}
@@ -274,7 +275,8 @@ func (Reference[T]) AvgPool(p Pool, in Read[T], out Write[T]) {
 	in.check(p.inputs(), p.C)
 	out.check(p.outputs(), p.C)
 	v, y := in.all(p.C), make([]float64, p.outputs())
-	p.windows(func(i, q int) { y[q] += float64(v[i]) / float64(p.Size*p.Size) })
+	high, wide := p.window()
+	p.windows(func(i, q int) { y[q] += float64(v[i]) / float64(high*wide) })
 	out.all(p.C, y)
 }
 
@@ -284,7 +286,8 @@ func (Reference[T]) AvgPoolGrad(p Pool, g ReadGrad[T], dx []T) {
 	g.check(p.outputs(), p.C)
 	need("dx", dx, p.inputs())
 	dy, sum := g.all(p.C), make([]float64, p.inputs())
-	p.windows(func(i, q int) { sum[i] += float64(dy[q]) / float64(p.Size*p.Size) })
+	high, wide := p.window()
+	p.windows(func(i, q int) { sum[i] += float64(dy[q]) / float64(high*wide) })
 	narrow(dx, sum)
 }
 
