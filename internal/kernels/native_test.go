@@ -81,7 +81,7 @@ func TestNoAllocations(t *testing.T) {
 }
 
 func TestSelect(t *testing.T) {
-	defer func() { _ = Select("") }()
+	t.Cleanup(func() { _ = Select("") }) // after Setenv is undone
 	if err := Select("mmx"); err == nil || !strings.Contains(err.Error(), `"mmx"`) {
 		t.Errorf("mmx: %v", err)
 	}
