@@ -484,10 +484,6 @@ static void direct_grad_weights(struct pool *pool, const struct job *original) {
 	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period); // no tiles here, so their memory is free
 	pool_run(pool, direct_grad_piece, &p, p.pieces);
 	pool_run(pool, direct_grad_sum_piece, &p, p.rows / ROWS);
-	if (job.dbias) {
-		double sums[p.o];
-		reduce(sums, p.bias, p.o, p.pieces);
-		for (long i = 0; i < p.o; i++)
-			job.dbias[i] = (float)sums[i];
-	}
+	if (job.dbias)
+		reduce_floats(job.dbias, p.bias, p.o, p.pieces);
 }

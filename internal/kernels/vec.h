@@ -201,6 +201,16 @@ static void reduce(double *to, const double *from, long n, long pieces) {
 			to[i] += from[p * n + i];
 }
 
+// reduce_floats is reduce with a result in float.
+static void reduce_floats(float *to, const double *from, long n, long pieces) {
+	for (long i = 0; i < n; i++) {
+		double sum = 0;
+		for (long p = 0; p < pieces; p++)
+			sum += from[p * n + i];
+		to[i] = (float)sum;
+	}
+}
+
 static double *sum_partials(struct pool *pool, long n, long pieces) {
 	double *d = pool_shared(pool, SUMS, pieces * n * (long)sizeof(double));
 	memset(d, 0, sizeof(double) * (size_t)(pieces * n));

@@ -641,10 +641,6 @@ static void wino_grad_weights(struct pool *pool, const struct job *job) {
 		}
 	}
 	pool_run(pool, grad_weights_piece, &p, p.c / BLOCK);
-	if (job->dbias) {
-		double sums[p.o];
-		reduce(sums, p.bias, p.o, bias_pieces);
-		for (long i = 0; i < p.o; i++)
-			job->dbias[i] = (float)sums[i];
-	}
+	if (job->dbias)
+		reduce_floats(job->dbias, p.bias, p.o, bias_pieces);
 }
