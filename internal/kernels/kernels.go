@@ -6,7 +6,8 @@
 // An operation reads its input through a [Read] and stores its result through a [Write], so that "normalise, rectify,
 // convolve, add, take statistics" is one pass over memory; [ReadGrad] and [WriteGrad] do the same for the way back.
 //
-// A slice that is too short, or a shape that makes no sense, is a fault of the program and panics.
+// A slice that is too short, or a shape that makes no sense, is a fault of the program and panics
+// with a string; see [OutOfMemory] for the other panic.
 package kernels
 
 // Float is a type of numbers to calculate in.

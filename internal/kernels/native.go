@@ -8,8 +8,8 @@ package kernels
 #include "pool.h"
 #include <stdlib.h>
 
-static void run(const struct kernels *k, enum operation op, struct pool *pool, const struct job *job) {
-	k->run[op](pool, job);
+static size_t run(const struct kernels *k, enum operation op, struct pool *pool, const struct job *job) {
+	return pool_call(pool, k->run[op], job);
 }
 */
 import "C"
@@ -82,7 +82,7 @@ func NewNative(threads int) *Native {
 	n.pool = C.pool_new(C.int(n.threads))
 	n.job = (*C.struct_job)(C.memory_get(C.sizeof_struct_job))
 	if n.pool == nil || n.job == nil {
-		panic("kernels: no memory for a backend")
+		panic(OutOfMemory{C.sizeof_struct_job}) // a pool is as small
 	}
 	for i := 1; i < n.threads; i++ {
 		n.helpers.Go(func() {
@@ -105,8 +105,6 @@ func (n *Native) Close() {
 	C.pool_free(n.pool)
 	C.memory_put(unsafe.Pointer(n.job))
 	n.pool, n.job = nil, nil
-	Free(n.ones)
-	Free(n.zeros)
 }
 
 // Threads is the number of threads that work on a call.
@@ -126,12 +124,15 @@ func (n *Native) begin() *C.struct_job {
 }
 
 func (n *Native) run(op C.enum_operation) {
-	C.run(n.kernels, op, n.pool, n.job)
+	missing := C.run(n.kernels, op, n.pool, n.job)
 	for i := range (n.pinned + pinnerRoom - 1) / pinnerRoom {
 		n.pins[i].Unpin()
 	}
 	n.pinned = 0
 	n.mutex.Unlock()
+	if missing > 0 {
+		panic(OutOfMemory{int(missing)})
+	}
 }
 
 // pin keeps memory of the Go heap where it is until the call ends; C memory always stays.
@@ -167,14 +168,12 @@ func (n *Native) affine(r Read[float32], channels int) (scale, shift *C.float) {
 		return n.floats(r.Scale), n.floats(r.Shift)
 	}
 	if len(n.ones) < channels {
-		Free(n.ones)
-		Free(n.zeros)
-		n.ones, n.zeros = Alloc(channels), Alloc(channels)
+		n.ones, n.zeros = make([]float32, channels), make([]float32, channels)
 		for i := range n.ones {
 			n.ones[i] = 1
 		}
 	}
-	return floats(n.ones), floats(n.zeros)
+	return n.floats(n.ones), n.floats(n.zeros)
 }
 
 // gradient is a gradient to read.

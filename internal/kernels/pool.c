@@ -4,10 +4,9 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 enum {
 	LINE = 64,
@@ -17,7 +16,11 @@ enum {
 struct block {
 	void *at;
 	size_t bytes;
-	char pad[LINE - sizeof(void *) - sizeof(size_t)];
+};
+
+struct worker {
+	_Alignas(LINE) struct block scratch;
+	jmp_buf out_of_memory; // back to work()
 };
 
 // The gate says which task is going on: its number in the upper half, OPEN while pieces are handed out, and how many
@@ -29,8 +32,10 @@ struct pool {
 	void (*task)(void *, long, int);
 	void *context;
 	long pieces;
-	struct block *scratch; // of each worker
+	struct worker *workers;
 	struct block shared[SHARED_SLOTS];
+	jmp_buf out_of_memory; // back to pool_call()
+	atomic_size_t missing; // bytes there was no memory for, or 0
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;
 	_Alignas(LINE) atomic_ulong gate;
@@ -46,14 +51,15 @@ static void pause_cpu(void) {
 #endif
 }
 
-static void *grow(struct block *b, size_t bytes) {
+// grow returns so many bytes, or jumps when there is no memory.
+static void *grow(struct pool *p, struct block *b, size_t bytes, jmp_buf out_of_memory) {
 	if (b->bytes < bytes) {
 		memory_put(b->at);
 		b->at = memory_get(bytes);
-		b->bytes = bytes;
+		b->bytes = b->at ? bytes : 0;
 		if (!b->at) {
-			fprintf(stderr, "kernels: no memory for %zu MB of scratch\n", bytes >> 20);
-			abort();
+			atomic_store(&p->missing, bytes);
+			longjmp(out_of_memory, 1);
 		}
 	}
 	return b->at;
@@ -64,8 +70,8 @@ struct pool *pool_new(int threads) {
 	if (!p)
 		return NULL;
 	p->threads = threads;
-	p->scratch = memory_get(sizeof(struct block) * (size_t)threads);
-	if (!p->scratch) {
+	p->workers = memory_get(sizeof(struct worker) * (size_t)threads);
+	if (!p->workers) {
 		memory_put(p);
 		return NULL;
 	}
@@ -76,12 +82,12 @@ struct pool *pool_new(int threads) {
 
 void pool_free(struct pool *p) {
 	for (int i = 0; i < p->threads; i++)
-		memory_put(p->scratch[i].at);
+		memory_put(p->workers[i].scratch.at);
 	for (int i = 0; i < SHARED_SLOTS; i++)
 		memory_put(p->shared[i].at);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->mutex);
-	memory_put(p->scratch);
+	memory_put(p->workers);
 	memory_put(p);
 }
 
@@ -92,7 +98,10 @@ void pool_close(struct pool *p) {
 	pthread_mutex_unlock(&p->mutex);
 }
 
+// work takes pieces until there are no more, or one of its own finds no memory.
 static void work(struct pool *p, int worker) {
+	if (setjmp(p->workers[worker].out_of_memory))
+		return;
 	for (;;) {
 		long piece = atomic_fetch_add(&p->next, 1);
 		if (piece >= p->pieces)
@@ -143,16 +152,8 @@ void pool_help(struct pool *p, int worker) {
 	}
 }
 
-void pool_run(struct pool *p, void (*task)(void *, long, int), void *context, long pieces) {
-	if (p->threads == 1 || pieces == 1) {
-		for (long i = 0; i < pieces; i++)
-			task(context, i, 0);
-		return;
-	}
-	p->task = task;
-	p->context = context;
-	p->pieces = pieces;
-	atomic_store(&p->next, 0);
+// work_together opens the gate to the helpers, works along and waits for those who came.
+static void work_together(struct pool *p) {
 	unsigned long number = ((atomic_load(&p->gate) >> 32) + 1) & UINT32_MAX;
 	atomic_store(&p->gate, (number ? number : 1) << 32 | OPEN);
 	if (atomic_load(&p->sleeping)) {
@@ -170,10 +171,30 @@ void pool_run(struct pool *p, void (*task)(void *, long, int), void *context, lo
 	}
 }
 
+size_t pool_call(struct pool *p, void (*call)(struct pool *, const struct job *), const struct job *job) {
+	atomic_store(&p->missing, 0);
+	if (!setjmp(p->out_of_memory))
+		call(p, job);
+	return atomic_load(&p->missing);
+}
+
+void pool_run(struct pool *p, void (*task)(void *, long, int), void *context, long pieces) {
+	p->task = task;
+	p->context = context;
+	p->pieces = pieces;
+	atomic_store(&p->next, 0);
+	if (p->threads == 1 || pieces == 1)
+		work(p, 0);
+	else
+		work_together(p);
+	if (atomic_load(&p->missing))
+		longjmp(p->out_of_memory, 1);
+}
+
 float *pool_scratch(struct pool *p, int worker, long floats) {
-	return grow(&p->scratch[worker], (size_t)floats * sizeof(float));
+	return grow(p, &p->workers[worker].scratch, (size_t)floats * sizeof(float), p->workers[worker].out_of_memory);
 }
 
 void *pool_shared(struct pool *p, enum shared slot, long bytes) {
-	return grow(&p->shared[slot], (size_t)bytes);
+	return grow(p, &p->shared[slot], (size_t)bytes, p->out_of_memory);
 }

@@ -2,7 +2,10 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include <stddef.h>
+
 struct pool;
+struct job;
 
 // pool_new makes a pool of so many threads, the caller's included: threads-1 times pool_help must be called, each on its
 // own thread. NULL when there is no memory.
@@ -15,12 +18,16 @@ void pool_help(struct pool *pool, int worker);
 void pool_close(struct pool *pool);
 void pool_free(struct pool *pool);
 
+// pool_call does call(pool, job), which may use all that follows. It returns 0, or when there was no memory for it, how many
+// bytes were asked for; the call was then given up halfway.
+size_t pool_call(struct pool *pool, void (*call)(struct pool *, const struct job *), const struct job *job);
+
 // pool_run calls task(context, piece, worker) once for every piece < pieces, on any thread and in any order, and returns
 // when all are done. Two calls with the same worker never overlap.
 void pool_run(struct pool *pool, void (*task)(void *context, long piece, int worker), void *context, long pieces);
 
 // pool_scratch is memory for a worker alone, kept between tasks, on a cache line; whatever was in it is still there only
-// as long as nobody asks for more. It ends the process when there is no memory.
+// as long as nobody asks for more. Without memory it does not return, but ends the pool_call.
 float *pool_scratch(struct pool *pool, int worker, long floats);
 
 // pool_shared is the same for a task's caller, who hands it to all workers; there are several, named by what they are
