@@ -172,34 +172,20 @@ func TestBiasesBeforeANormalisationHaveNoGradient(t *testing.T) {
 }
 
 func TestEveryUnitLearnsOneBatchByHeart(t *testing.T) {
-	for _, u := range blocks.Units.Names() {
-		for _, s := range blocks.Shortcuts.Names() {
-			if s == "identity" {
-				continue // the same as projection where shapes are equal, an error elsewhere
+	checktest.EveryUnit(t, 4, func(t *testing.T, model blocks.Model, net *blocks.Net) {
+		e := configs.Default()
+		e.Model = model
+		e.Optimizer, _ = optim.Optimizers.New("adam")
+		e.Train.Batch = 12
+		m := newModel(t, &Plan{e, net}, 2)
+		b := images(12, net.Input.Shape, 4)
+		for n := 1; n <= 200; n++ {
+			if _, correct := step(t, m, b, 0.02, n); correct == 12 {
+				return
 			}
-			t.Run(u+" "+s, func(t *testing.T) {
-				unit, _ := blocks.Units.New(u)
-				shortcut, _ := blocks.Shortcuts.New(s)
-				reflect.ValueOf(unit).Elem().FieldByName("Shortcut").Set(reflect.ValueOf(shortcut))
-				e := configs.Default()
-				e.Model = checktest.Model(unit, blocks.Down{Pool: "none", Stride: 2})
-				e.Optimizer, _ = optim.Optimizers.New("adam")
-				e.Train.Batch = 12
-				net, err := blocks.New(e.Model, blocks.Shape{8, 8, 3}, 4)
-				if err != nil {
-					t.Fatal(err)
-				}
-				m := newModel(t, &Plan{e, net}, 2)
-				b := images(12, net.Input.Shape, 4)
-				for n := 1; n <= 200; n++ {
-					if _, correct := step(t, m, b, 0.02, n); correct == 12 {
-						return
-					}
-				}
-				t.Error("not after 200 steps")
-			})
 		}
-	}
+		t.Error("not after 200 steps")
+	})
 }
 
 func TestAStepAllocatesAlmostNothing(t *testing.T) {
@@ -212,8 +198,8 @@ func TestAStepAllocatesAlmostNothing(t *testing.T) {
 		n++
 		step(t, m, b, 0.01, n)
 	})
-	// What is left is Gorgonia's machine: some small ones an operation.
-	if operations := 200.0; allocations > 10*operations {
+	// What is left is Gorgonia's machine: three or four small ones an operation, and the goroutines of Update.
+	if allocations > 1000 {
 		t.Errorf("%v allocations a step", allocations)
 	}
 	t.Logf("%v allocations a step", allocations)
