@@ -22,3 +22,12 @@ func TestIdentityJoinsEqualShapesOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestOblongImages(t *testing.T) {
+	unit := &blocks.Preact{Shortcut: &blocks.Projection{}, Bias: true}
+	net, err := blocks.New(checktest.Model(unit, 6, blocks.Down{Pool: "max", Stride: 1}), blocks.Shape{6, 10, 3}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checktest.Gradients(t, net)
+}

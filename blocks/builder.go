@@ -187,7 +187,7 @@ func (b *Builder) Pool(name string, x *Layer, kind string, size int) *Layer {
 // GlobalPool adds the average over all pixels, and flattens it: [H W C] -> [C].
 func (b *Builder) GlobalPool(name string, x *Layer) *Layer {
 	h, w, c := b.image(name, x)
-	op := pooling{kernels.Pool{N: 1, H: h, W: w, C: c, Size: max(h, w), Stride: max(h, w)}, true}
+	op := pooling{kernels.Pool{N: 1, H: h, W: w, C: c}, true} // a window of the whole image
 	x = b.add(&Layer{Name: b.name(name), Kind: "AveragePooling2D", Inputs: []*Layer{x}, Shape: Shape{1, 1, c}, op: op})
 	return b.add(&Layer{Name: b.name("flatten"), Kind: "Flatten", Inputs: []*Layer{x}, Shape: Shape{c}, op: flattening{}})
 }

@@ -222,7 +222,7 @@ func (d decoder) unknown(pair source.Pair, n *source.Node, pairs []source.Pair, 
 	if len(all) > 0 {
 		help = what + " takes: " + sortedList(all)
 	}
-	if n.Get("type") != nil && pair.At.File != n.Span.File {
+	if n.Get("type") != nil && pair.At.File != n.Span.File && !pair.At.File.Override {
 		help += fmt.Sprintf("\nit is inherited; `!replace` before the map at %v drops what is inherited", n.Span)
 	}
 	d.p.Add(source.Diagnostic{Span: pair.At, Path: join(path, pair.Key), Problem: "unknown key" + suggest(pair.Key, unused), Help: help})

@@ -40,15 +40,15 @@ type pass struct {
 
 // NewModel builds the graphs of a plan for batches of at most so many rows, and draws the initial weights of its seed. Close
 // frees what is outside Go's heap.
-func NewModel(p *Plan, rows, threads int) (*Model, error) {
-	m := &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
+func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
+	defer ops.OutOfMemory(&err)
+	m = &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
 		dropout: stream.Key(p.Experiment.Seed, "dropout")}
 	for _, param := range p.Net.Params {
 		w := kernels.Alloc(param.Size())
 		param.Init(p.Experiment.Seed, w)
 		m.arrays[param] = w
 	}
-	var err error
 	if m.train, err = m.build(rows, true); err == nil {
 		m.eval, err = m.build(rows, false)
 	}

@@ -72,7 +72,8 @@ func (g *Graph[T]) apply(o *op[T], inputs ...*G.Node) *G.Node {
 }
 
 // Do implements gorgonia.Op.
-func (o *op[T]) Do(values ...G.Value) (G.Value, error) {
+func (o *op[T]) Do(values ...G.Value) (result G.Value, err error) {
+	defer OutOfMemory(&err)
 	if o.value == nil {
 		o.lend()
 	}
@@ -90,6 +91,17 @@ func (o *op[T]) Do(values ...G.Value) (G.Value, error) {
 		o.settle()
 	}
 	return o.value, nil
+}
+
+// OutOfMemory, deferred, turns a kernel's panic for want of memory into an error.
+func OutOfMemory(err *error) {
+	switch r := recover().(type) {
+	case nil:
+	case kernels.OutOfMemory:
+		*err = r
+	default:
+		panic(r)
+	}
 }
 
 // lend gives the operation its buffer at its first run.
