@@ -1,5 +1,7 @@
 package blocks
 
+import "exp/registry"
+
 // ConvStem is one convolution, as pre-activation nets begin (He 2016; the first Unit normalises).
 type ConvStem struct {
 	Filters int  `yaml:"filters" doc:"output channels" check:"required,min=1,max=65536"`
@@ -12,8 +14,13 @@ func init() {
 	Stems.Add("conv", "one convolution", &ConvStem{Kernel: 3, Stride: 1, Bias: true})
 }
 
-// Validate implements the registry's check.
-func (s *ConvStem) Validate() error { return oddKernel(s.Kernel) }
+// Validate refuses even kernels.
+func (s *ConvStem) Validate() error {
+	if s.Kernel%2 == 0 {
+		return registry.Bad("kernel", "%d is even; the padding is the same on both sides only for odd kernels", s.Kernel)
+	}
+	return nil
+}
 
 // Build implements Stem.
 func (s *ConvStem) Build(b *Builder, x *Layer) *Layer {
