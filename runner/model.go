@@ -29,6 +29,11 @@ type Model struct {
 	grads   []*G.Node
 	updates []update
 	dropout uint64 // key of the masks
+
+	workers []func() // one a thread: they make the updates of a step, at rate
+	wait    sync.WaitGroup
+	rate    float64
+	step    int
 }
 
 // pass is one graph with its input.
@@ -148,18 +153,12 @@ func (m *Model) Update(lr float64, step int) float64 {
 	if m.updates == nil {
 		m.cut()
 	}
-	threads := m.kernels.Threads()
-	var wait sync.WaitGroup
-	for t := range threads {
-		wait.Go(func() {
-			for i := t; i < len(m.updates); i += threads {
-				u := &m.updates[i]
-				u.squares = metric.SumSquares(u.Grad)
-				m.plan.Experiment.Optimizer.Update(u.Param, lr, step)
-			}
-		})
+	m.rate, m.step = lr, step
+	m.wait.Add(len(m.workers))
+	for _, work := range m.workers {
+		go work()
 	}
-	wait.Wait()
+	m.wait.Wait()
 	var sum float64
 	for i := range m.updates {
 		sum += m.updates[i].squares
@@ -167,8 +166,19 @@ func (m *Model) Update(lr float64, step int) float64 {
 	return math.Sqrt(sum)
 }
 
-// cut makes the pieces, once the gradients have their places.
+// cut makes the pieces, once the gradients have their places, and who works on them.
 func (m *Model) cut() {
+	threads := m.kernels.Threads()
+	for t := range threads {
+		m.workers = append(m.workers, func() {
+			defer m.wait.Done()
+			for i := t; i < len(m.updates); i += threads {
+				u := &m.updates[i]
+				u.squares = metric.SumSquares(u.Grad)
+				m.plan.Experiment.Optimizer.Update(u.Param, m.rate, m.step)
+			}
+		})
+	}
 	for i, p := range m.params {
 		grad := m.train.graph.Value(m.grads[i])
 		for lo := 0; lo < len(p.W); lo += piece {

@@ -198,9 +198,12 @@ func TestAStepAllocatesAlmostNothing(t *testing.T) {
 		n++
 		step(t, m, b, 0.01, n)
 	})
-	// What is left is Gorgonia's machine: three or four small ones an operation, and the goroutines of Update.
+	// What is left is Gorgonia's machine: three or four small ones an operation.
 	if allocations > 1000 {
 		t.Errorf("%v allocations a step", allocations)
 	}
 	t.Logf("%v allocations a step", allocations)
+	if ours := testing.AllocsPerRun(5, func() { m.Update(0.01, 9) }); ours > 0 {
+		t.Errorf("%v allocations an update", ours)
+	}
 }
