@@ -52,10 +52,7 @@ GFLOP/s count three times the forward pass's multiply-adds, two operations each.
 }
 
 func (a *app) bench(ctx context.Context, o *BenchOptions, files []string) error {
-	_, plans, problems, err := a.plan(&o.experimentFlags, files)
-	if err == nil {
-		err = a.refuse(problems)
-	}
+	_, plans, err := a.planAll(&o.experimentFlags, files)
 	if err != nil {
 		return err
 	}

@@ -69,18 +69,36 @@ func (a *app) load(e *experimentFlags, files []string) ([]*configs.Loaded, *sour
 // plan is load, and checks what only a run needs: the weights it starts from.
 func (a *app) plan(e *experimentFlags, files []string) ([]*configs.Loaded, []*runner.Plan, *source.Problems, error) {
 	loaded, problems, err := a.load(e, files)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	plans := make([]*runner.Plan, len(loaded))
 	for i, l := range loaded {
 		if l == nil {
 			continue
 		}
+		plan, err := runner.NewPlan(l)
 		var fault *blocks.Error
-		if plans[i], err = runner.NewPlan(l); errors.As(err, &fault) {
+		switch {
+		case err == nil:
+			plans[i] = plan
+		case errors.As(err, &fault):
 			problems.Add(source.Diagnostic{Span: l.Where(fault.Path), Path: fault.Path, Problem: fault.Problem, Help: fault.Help})
-			loaded[i], err = nil, nil
+			loaded[i] = nil
+		default:
+			return nil, nil, nil, fmt.Errorf("plan %s: %w", files[i], err)
 		}
 	}
-	return loaded, plans, problems, err
+	return loaded, plans, problems, nil
+}
+
+// planAll is plan for verbs that do nothing when there is a mistake.
+func (a *app) planAll(e *experimentFlags, files []string) ([]*configs.Loaded, []*runner.Plan, error) {
+	loaded, plans, problems, err := a.plan(e, files)
+	if err != nil {
+		return nil, nil, err
+	}
+	return loaded, plans, a.refuse(problems)
 }
 
 // loadAll is load for verbs that do nothing when there is a mistake.

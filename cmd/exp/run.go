@@ -70,10 +70,7 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	loaded, plans, problems, err := a.plan(&o.experimentFlags, files)
-	if err == nil {
-		err = a.refuse(problems)
-	}
+	loaded, plans, err := a.planAll(&o.experimentFlags, files)
 	if err != nil {
 		return err
 	}
