@@ -9,7 +9,6 @@ import (
 	"exp/blocks"
 	"exp/data"
 	"exp/internal/stream"
-	"exp/runner/optim"
 )
 
 // BenchOptions say what to measure.
@@ -57,7 +56,7 @@ func Bench(ctx context.Context, p *Plan, o BenchOptions) (BenchResult, error) {
 		return BenchResult{}, fmt.Errorf("build the net: %w", err)
 	}
 	defer m.Close()
-	rate := e.Optimizer.(optim.Rated).Rate()
+	rate := e.Optimizer.Rate()
 	phases := map[string]time.Duration{}
 	ops := map[OpTime]time.Duration{}
 	for step := range o.Warmup + o.Steps {

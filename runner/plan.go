@@ -2,12 +2,9 @@
 package runner
 
 import (
-	"fmt"
-
 	"exp/blocks"
 	"exp/configs"
 	"exp/data"
-	"exp/runner/optim"
 )
 
 // Plan is an experiment that can be run: checked, with every size known and nothing allocated.
@@ -18,9 +15,6 @@ type Plan struct {
 
 // NewPlan plans a loaded experiment. Initial weights that it names must be there and fit: else the error is a *blocks.Error.
 func NewPlan(l *configs.Loaded) (*Plan, error) {
-	if _, ok := l.Experiment.Optimizer.(optim.Rated); !ok {
-		return nil, fmt.Errorf("plan %s: its optimizer has no learning rate", l.Experiment.Name)
-	}
 	if from := l.Experiment.Init.From; from != "" {
 		if _, err := initialWeights(from, l.Net); err != nil {
 			return nil, &blocks.Error{Path: "init.from", Problem: err.Error()}

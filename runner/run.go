@@ -12,7 +12,6 @@ import (
 	"exp/data"
 	"exp/runner/checkpoint"
 	"exp/runner/metric"
-	"exp/runner/optim"
 )
 
 // Options are what a run needs besides its plan.
@@ -36,9 +35,7 @@ const (
 // Result is how a run ended.
 type Result struct {
 	Status     string
-	EpochsDone int   // recorded, one that diverged included
-	Last       Epoch // the last epoch that was recorded
-	Data       *data.Prepared
+	EpochsDone int    // recorded, one that diverged included
 	Reason     string // why it diverged, was interrupted or failed; "" when done
 }
 
@@ -91,7 +88,7 @@ func (r *run) whole(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare the data: %w", err)
 	}
-	r.data, r.result.Data = prepared, prepared
+	r.data = prepared
 	if keeper, ok := r.Recorder.(DataRecorder); ok {
 		if err := keeper.Data(ctx, prepared.Hash); err != nil {
 			return fmt.Errorf("record the data: %w", err)
@@ -103,13 +100,11 @@ func (r *run) whole(ctx context.Context) error {
 	}
 	defer r.model.Close()
 	if e.Init.From != "" {
-		ts, err := initialWeights(e.Init.From, r.plan.Net)
+		arrays, err := initialWeights(e.Init.From, r.plan.Net)
 		if err != nil {
 			return err
 		}
-		if err := r.model.SetWeights(ts); err != nil {
-			return err
-		}
+		r.model.setWeights(arrays)
 	}
 	for n := 0; n <= e.Train.Epochs; n++ {
 		if err := r.epoch(ctx, n); err != nil {
@@ -156,7 +151,7 @@ func (r *run) epoch(ctx context.Context, n int) error {
 	if err := r.Recorder.Epoch(context.WithoutCancel(ctx), now); err != nil {
 		return fmt.Errorf("record epoch %d: %w", n, err)
 	}
-	r.result.Last, r.result.EpochsDone = now, n
+	r.result.EpochsDone = n
 	r.Progress.Epoch(now)
 	return diverged
 }
@@ -165,7 +160,7 @@ func (r *run) epoch(ctx context.Context, n int) error {
 func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 	e := r.plan.Experiment
 	steps := r.plan.steps(r.data.Train.Len())
-	rate := e.Optimizer.(optim.Rated).Rate()
+	rate := e.Optimizer.Rate()
 	batches := r.data.Train.Batches(ctx, r.plan.order(n))
 	defer batches.Close()
 	var score metric.Score

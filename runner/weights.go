@@ -19,16 +19,11 @@ func (m *Model) Weights() []checkpoint.Tensor {
 	return ts
 }
 
-// SetWeights replaces the net's parameters and running statistics by those of a file. Where they do not fit it changes nothing.
-func (m *Model) SetWeights(ts []checkpoint.Tensor) error {
-	have, err := fitting(m.plan.Net, ts)
-	if err != nil {
-		return err
-	}
+// setWeights replaces the net's parameters and running statistics by arrays that fit.
+func (m *Model) setWeights(arrays map[string][]float32) {
 	for _, p := range m.plan.Net.Params {
-		imported(m.arrays[p], p.Shape, have[p.Name])
+		imported(m.arrays[p], p.Shape, arrays[p.Name])
 	}
-	return nil
 }
 
 // fitting finds the array of each parameter of a net in a file. The error lists every name that is missing, too many or of
@@ -119,14 +114,15 @@ func transpose(shape []int, f func(inside, outside int)) {
 	}
 }
 
-// initialWeights reads `init.from` for a net.
-func initialWeights(path string, net *blocks.Net) ([]checkpoint.Tensor, error) {
+// initialWeights reads `init.from` for a net: the array of each parameter, in the layout of files.
+func initialWeights(path string, net *blocks.Net) (map[string][]float32, error) {
 	ts, _, err := checkpoint.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the initial weights: %w", err)
 	}
-	if _, err := fitting(net, ts); err != nil {
+	arrays, err := fitting(net, ts)
+	if err != nil {
 		return nil, fmt.Errorf("the weights in %s do not fit the net:\n%w", path, err)
 	}
-	return ts, nil
+	return arrays, nil
 }

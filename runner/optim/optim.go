@@ -9,12 +9,11 @@ import "exp/registry"
 type Optimizer interface {
 	// Slots names the memory that every weight needs, as many numbers each as the weight has, zero before the first step.
 	Slots() []string
+	// Rate is the base learning rate, which a schedule's factor is multiplied with.
+	Rate() float64
 	// Update moves p.W by one step with learning rate lr. Steps count from 1.
 	Update(p Param, lr float64, step int)
 }
-
-// Rated is an optimizer with a base learning rate, which a schedule's factor is multiplied with. All of them are.
-type Rated interface{ Rate() float64 }
 
 // Param is a weight, or a piece of one, at a step. All slices have the same length.
 type Param struct {

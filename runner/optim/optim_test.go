@@ -61,7 +61,7 @@ func TestStepsAreThoseOfPyTorchAndKeras(t *testing.T) {
 	for _, s := range sequences(t) {
 		t.Run(s.Name, func(t *testing.T) {
 			o, p := s.start(t)
-			if got := o.(Rated).Rate(); got != s.LR[0] {
+			if got := o.Rate(); got != s.LR[0] {
 				t.Errorf("the base rate is %v, want %v", got, s.LR[0])
 			}
 			for k, want := range s.Weights {
