@@ -65,9 +65,6 @@ func (b *Builder) Fail(field, problem, help string) {
 }
 
 func (b *Builder) add(l *Layer) *Layer {
-	for _, in := range l.Inputs {
-		in.uses++
-	}
 	b.net.Layers = append(b.net.Layers, l)
 	return l
 }

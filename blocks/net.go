@@ -27,8 +27,7 @@ type Layer struct {
 	Params []*Param
 	MACs   int64 // multiply-adds of the forward pass for one example
 
-	op   any // what it computes: convolution, normalisation, ...
-	uses int // layers that read it
+	op any // what it computes: convolution, normalisation, ...
 }
 
 // Param is an array of a net: weights that are trained, or running statistics that are kept.

@@ -91,7 +91,7 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 		dbias = g.fetch(name+".bias", first, biases, c.O)
 	}
 
-	if !g.needs[v.Node] && (v.Norm == nil || !g.needs[v.Norm]) {
+	if !g.differentiates(v) {
 		return dw, dbias, nil, whole
 	}
 	wAt := len(src.inputs)

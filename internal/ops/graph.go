@@ -35,7 +35,6 @@ type Graph[T kernels.Float] struct {
 	needs  map[*G.Node]bool
 	taping bool
 
-	outputs  G.Nodes
 	machine  G.VM
 	planned  bool
 	profiler func(kind, name string, d time.Duration)
@@ -105,7 +104,6 @@ func (g *Graph[T]) Compile(outputs ...*G.Node) error {
 	if err != nil {
 		return fmt.Errorf("compile the graph: %w", err)
 	}
-	g.outputs = outputs
 	g.machine = G.NewTapeMachine(g.g, G.WithPrecompiled(program, locations))
 	return nil
 }

@@ -22,6 +22,11 @@ func (v View) inputs() G.Nodes {
 	return G.Nodes{v.Node, v.Norm}
 }
 
+// differentiates says whether a gradient of the view is needed.
+func (g *Graph[T]) differentiates(v View) bool {
+	return g.needs[v.Node] || v.Norm != nil && g.needs[v.Norm]
+}
+
 // plain says whether the view is its node.
 func (v View) plain() bool { return v.Norm == nil && !v.ReLU }
 
@@ -80,7 +85,7 @@ func (g *Graph[T]) viewGrad(name string, v View, gz *G.Node) G.Nodes {
 
 // plainViewGrad is the gradient of a view made plain, before its normalisation: grad where ReLU let the value pass.
 func (g *Graph[T]) plainViewGrad(name string, v View, grad *G.Node) *G.Node {
-	if !g.needs[v.Node] && (v.Norm == nil || !g.needs[v.Norm]) {
+	if !g.differentiates(v) {
 		return nil
 	}
 	if v.plain() {
