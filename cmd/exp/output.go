@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"exp/internal/term"
+	"exp/tracking"
 )
 
 // output are the flags that every reading verb has.
@@ -35,13 +36,13 @@ func (o *output) format() (term.Format, error) {
 // statusStyle colours how a run stands.
 func statusStyle(v any) term.Style {
 	switch v {
-	case "done":
+	case tracking.Done:
 		return term.Green
-	case "failed", "diverged":
+	case tracking.Failed, tracking.Diverged:
 		return term.Red
-	case "interrupted", "unknown", "pruned":
+	case tracking.Interrupted, tracking.Unknown, tracking.Pruned:
 		return term.Yellow
-	case "running":
+	case tracking.Running:
 		return term.Cyan
 	}
 	return ""

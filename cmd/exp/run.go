@@ -142,15 +142,16 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 // newRun is what is known of a run before it starts.
 func newRun(l *configs.Loaded, o *RunOptions, threads int) tracking.NewRun {
 	b := readBuild()
+	params := l.Params()
 	total, trainable, _ := l.Net.Count()
 	n := tracking.NewRun{
 		Name: o.Name, Experiment: l.Name, Config: l.YAML(false), Seed: l.Seed, Epochs: l.Train.Epochs,
-		Shortcut: shortcut(l.Params()), Depth: l.Net.Depth(), ParamsTotal: total, ParamsTrainable: trainable, MACs: l.Net.MACs(),
+		Shortcut: shortcut(params), Depth: l.Net.Depth(), ParamsTotal: total, ParamsTrainable: trainable, MACs: l.Net.MACs(),
 		ConfigHash: l.Hash(), GroupHash: l.GroupHash(),
 		Threads: threads, CPU: cpuModel() + ", " + kernelISA(), Version: b.version, GitCommit: b.commit, GitDirty: b.modified,
 		Tags: o.Tags,
 	}
-	for _, p := range l.Params() {
+	for _, p := range params {
 		n.Params = append(n.Params, tracking.Param(p))
 	}
 	return n
