@@ -4,6 +4,7 @@
 //	VL            lanes of a vector: 4, 8 or 16
 //	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers
 //	GRAD_ROWS     the same for the gradient of weights; divides 16
+//	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of ROWS
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
 //	KEEP(t, v)    v where t > 0, else 0
 //	SQRT(v)       the square root

@@ -474,7 +474,7 @@ static void wino_piece(void *context, long piece, int worker) {
 static void wino_conv(struct pool *pool, struct wino *p) {
 	p->pool = pool;
 	p->wide = wide_of(p->o);
-	p->chunk = at_most(round_up(p->grid.tiles, ROWS), (at_least(p->c, p->o) >= 256 ? 16 : 32) / ROWS * ROWS);
+	p->chunk = at_most(round_up(p->grid.tiles, ROWS), CHUNK(at_least(p->c, p->o)));
 	if (p->wide != COLS * VL)
 		p->chunk = round_up(p->chunk, BLOCK);
 	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
