@@ -48,6 +48,10 @@ static void map_any(const struct map *p, long begin, long end, float *sums) {
 		map_block(GRAD | ADD, 0, p, begin, end, sums);
 	else if (read == 0 && write == (THROUGH | MASK | SUM))
 		map_block(0, THROUGH | MASK | SUM, p, begin, end, sums);
+	else if (read == AFFINE && write == (RESIDUAL | RECTIFY))
+		map_block(AFFINE, RESIDUAL | RECTIFY, p, begin, end, sums);
+	else if (read == ADD && write == (GATE | THROUGH | SUM))
+		map_block(ADD, GATE | THROUGH | SUM, p, begin, end, sums);
 	else
 		map_block(read, write, p, begin, end, sums);
 }
@@ -163,8 +167,8 @@ INLINE void pool_rows(const int max, const long high, const long wide, const int
 static void max_pool_piece(void *context, long piece, int worker) {
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->out.mode == 0)
-		pool_rows(1, 2, 2, 1, AFFINE | RELU, 0, p, piece, worker);
+	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == 0 && job->out.mode == SUM)
+		pool_rows(1, 2, 2, 1, 0, SUM, p, piece, worker);
 	else
 		pool_rows(1, job->high, job->wide, 0, job->in.mode, job->out.mode, p, piece, worker);
 }
@@ -219,8 +223,8 @@ static void max_pool_grad_piece(void *context, long piece, int worker) {
 	(void)worker;
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->grad.mode == 0)
-		pool_grad_images(1, 2, 2, 1, AFFINE | RELU, 0, p, piece);
+	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == 0 && job->grad.mode == GRAD)
+		pool_grad_images(1, 2, 2, 1, 0, GRAD, p, piece);
 	else
 		pool_grad_images(1, job->high, job->wide, 0, job->in.mode, job->grad.mode, p, piece);
 }

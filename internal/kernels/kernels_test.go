@@ -75,7 +75,7 @@ func (l *lab) read(n, channels int) Read[float32] {
 }
 
 func (l *lab) write(n, channels int) Write[float32] {
-	w := Write[float32]{Y: l.empty("y", n), Bias: l.maybe("bias", channels), Residual: l.maybe("residual", n)}
+	w := Write[float32]{Y: l.empty("y", n), Bias: l.maybe("bias", channels), Residual: l.maybe("residual", n), ReLU: l.IntN(3) == 0}
 	if l.IntN(2) == 0 {
 		w.Sums = make([]float64, 2*channels)
 	}
@@ -100,6 +100,9 @@ func (l *lab) writeGrad(n, channels int) WriteGrad[float32] {
 	w := WriteGrad[float32]{G: l.empty("dx", n)}
 	if l.IntN(3) > 0 {
 		w.Through = l.read(n, channels)
+	}
+	if l.IntN(3) == 0 {
+		w.Gate = l.random("gate", n)
 	}
 	if l.IntN(2) == 0 {
 		w.Sums = make([]float64, 2*channels)
@@ -128,7 +131,7 @@ func wideRead(r Read[float32]) Read[float64] {
 }
 
 func wideWrite(w Write[float32]) Write[float64] {
-	return Write[float64]{wide(w.Y), wide(w.Bias), wide(w.Residual), wideSums(w.Sums)}
+	return Write[float64]{wide(w.Y), wide(w.Bias), wide(w.Residual), w.ReLU, wideSums(w.Sums)}
 }
 
 func wideReadGrad(g ReadGrad[float32]) ReadGrad[float64] {
@@ -136,7 +139,7 @@ func wideReadGrad(g ReadGrad[float32]) ReadGrad[float64] {
 }
 
 func wideWriteGrad(w WriteGrad[float32]) WriteGrad[float64] {
-	return WriteGrad[float64]{wide(w.G), wideRead(w.Through), wideSums(w.Sums)}
+	return WriteGrad[float64]{wide(w.G), wideRead(w.Through), wide(w.Gate), wideSums(w.Sums)}
 }
 
 // close fails unless got is want within a part of its largest value.

@@ -201,6 +201,9 @@ func (n *Native) sink(w Write[float32]) C.struct_sink {
 		s.mode |= C.RESIDUAL
 		s.residual = n.floats(w.Residual)
 	}
+	if w.ReLU {
+		s.mode |= C.RECTIFY
+	}
 	if w.Sums != nil {
 		s.mode |= C.SUM
 		s.sums = (*C.double)(pin(n, w.Sums))
@@ -214,6 +217,10 @@ func (n *Native) gradSink(w WriteGrad[float32], channels int) C.struct_sink {
 	if w.Through.ReLU {
 		s.mode |= C.MASK | C.THROUGH
 		s.scale, s.shift = n.affine(w.Through, channels)
+	}
+	if w.Gate != nil {
+		s.mode |= C.GATE
+		s.gate = n.floats(w.Gate)
 	}
 	if w.Sums != nil {
 		s.mode |= C.SUM

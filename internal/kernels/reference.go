@@ -54,6 +54,9 @@ func (w Write[T]) all(channels int, r []float64) {
 		if w.Residual != nil {
 			y += float64(w.Residual[i])
 		}
+		if w.ReLU && y < 0 {
+			y = 0
+		}
 		w.Y[i] = T(y)
 		if w.Sums != nil {
 			w.Sums[c] += y
@@ -68,6 +71,9 @@ func (w WriteGrad[T]) all(channels int, g []float64) {
 	for i, v := range g {
 		c := i % channels
 		if w.Through.ReLU && !(w.Through.before(i, c) > 0) {
+			v = 0
+		}
+		if w.Gate != nil && !(w.Gate[i] > 0) {
 			v = 0
 		}
 		w.G[i] = T(v)

@@ -322,6 +322,7 @@ OUTPUT_TILES(output_residual_sum, RESIDUAL | SUM)
 OUTPUT_TILES(output_mask, THROUGH | MASK)
 OUTPUT_TILES(output_through_sum, THROUGH | SUM)
 OUTPUT_TILES(output_mask_sum, THROUGH | MASK | SUM)
+OUTPUT_TILES(output_any, out->mode)
 
 static void output_tiles(const struct grid *g, const struct sink *out, long channels, long first, long n, struct tiles m, float *sums) {
 	switch (out->mode) {
@@ -331,7 +332,8 @@ static void output_tiles(const struct grid *g, const struct sink *out, long chan
 	case RESIDUAL | SUM: output_residual_sum(g, out, channels, first, n, m, sums); break;
 	case THROUGH | MASK: output_mask(g, out, channels, first, n, m, sums); break;
 	case THROUGH | SUM: output_through_sum(g, out, channels, first, n, m, sums); break;
-	default: output_mask_sum(g, out, channels, first, n, m, sums);
+	case THROUGH | MASK | SUM: output_mask_sum(g, out, channels, first, n, m, sums); break;
+	default: output_any(g, out, channels, first, n, m, sums);
 	}
 }
 

@@ -59,6 +59,19 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			return b.Map("m", ops.View{Node: x, Norm: b.norm("n", x, 3), ReLU: true}, x)
 		},
 	},
+	"AddReLU": {
+		"of arrays": func(b *bench) *G.Node {
+			return b.AddReLU("a", ops.View{Node: b.param("x", batch, 4, 4, 3)}, b.param("r", batch, 4, 4, 3))
+		},
+		"of a view, read by a branch and its shortcut": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 2)
+			c := kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}
+			y := b.Conv("c1", c, ops.View{Node: x}, b.param("w1", 3, 3, 2, 2), nil, nil)
+			y = b.AddReLU("a1", ops.View{Node: y, Norm: b.norm("n1", y, 2)}, x)
+			z := b.Conv("c2", c, ops.View{Node: y}, b.param("w2", 3, 3, 2, 2), nil, nil)
+			return b.AddReLU("a2", ops.View{Node: z, Norm: b.norm("n2", z, 2)}, y)
+		},
+	},
 	"BatchNorm": {
 		"of an operation": func(b *bench) *G.Node {
 			x := b.Map("m", ops.View{Node: b.param("x", batch, 4, 4, 3), ReLU: true}, nil)
