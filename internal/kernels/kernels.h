@@ -34,10 +34,15 @@ struct sink {
 	int mode;
 };
 
+// How a 3x3 convolution may be computed: by Winograd's F(4x4,3x3) where the shape permits, else by F(2x2,3x3) where it permits,
+// else directly; not by the first; directly.
+enum algorithm { WINOGRAD_4, WINOGRAD_2, DIRECT };
+
 // One call. Images are n x [h,w,c]; a convolution makes n x [oh,ow,o] of them, a pooling n x [oh,ow,c].
 struct job {
 	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel
 	long high, wide;                       // of a pooling's window
+	enum algorithm algorithm;              // of a convolution
 	struct source in, grad;                // what is read: an activation, a gradient
 	struct sink out;
 	const float *weights; // [k,k,c,o]

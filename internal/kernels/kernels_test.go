@@ -211,7 +211,8 @@ func someConv(r *rand.Rand) Conv {
 	for {
 		c := Conv{N: 1 + r.IntN(9), H: 1 + r.IntN(20), W: 1 + r.IntN(20), C: 1 + r.IntN(70), O: 1 + r.IntN(70), K: 1 + 2*r.IntN(3), Stride: 1 + r.IntN(3)}
 		if r.IntN(2) == 0 {
-			c = Conv{N: 1 + r.IntN(9), H: 4 * (1 + r.IntN(4)), W: 4 * (1 + r.IntN(4)), C: 16 * (1 + r.IntN(4)), O: 16 * (1 + r.IntN(4)), K: 3, Stride: 1}
+			side := 2 + 2*r.IntN(2)
+			c = Conv{N: 1 + r.IntN(9), H: side * (1 + r.IntN(4)), W: side * (1 + r.IntN(4)), C: 16 * (1 + r.IntN(4)), O: 16 * (1 + r.IntN(4)), K: 3, Stride: 1}
 		}
 		if c.MACs() < mostMACs {
 			return c
@@ -227,6 +228,7 @@ func TestConv(t *testing.T) {
 			seeds = 30
 		}
 		for seed := range seeds {
+			n.Algorithm = Algorithm(seed % 3)
 			checkConv(t, n, seed, someConv(rand.New(rand.NewPCG(seed, 2))))
 		}
 		for i, c := range []Conv{
@@ -241,7 +243,55 @@ func TestConv(t *testing.T) {
 			{N: 1, H: 1, W: 1, C: 1, O: 1, K: 1, Stride: 1},
 			{N: 9, H: 2, W: 2, C: 48, O: 33, K: 3, Stride: 1},
 		} {
-			checkConv(t, n, uint64(1000+i), c)
+			for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
+				checkConv(t, n, uint64(1000+i), c)
+			}
+		}
+	})
+}
+
+// TestAlgorithmsByAccuracy: on normal numbers the slower algorithms are closer to the truth. F(2x2) is the closest: its sums are
+// the shortest.
+func TestAlgorithmsByAccuracy(t *testing.T) {
+	c := Conv{N: 2, H: 16, W: 16, C: 64, O: 32, K: 3, Stride: 1}
+	r := rand.New(rand.NewPCG(1, 2))
+	normal := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		return x
+	}
+	x, w, g := normal(c.inputs()), normal(c.weights()), normal(c.outputs())
+	y, dx, dw := make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
+	truth.Conv(c, wide(w), Read[float64]{X: wide(x)}, Write[float64]{Y: y})
+	truth.ConvGradData(c, wide(w), ReadGrad[float64]{G: wide(g)}, WriteGrad[float64]{G: dx})
+	truth.ConvGradWeights(c, Read[float64]{X: wide(x)}, ReadGrad[float64]{G: wide(g)}, dw, nil)
+	distance := func(got []float32, want []float64) float64 { // relative, in the L2 norm
+		var d, s float64
+		for i, v := range want {
+			d += (float64(got[i]) - v) * (float64(got[i]) - v)
+			s += v * v
+		}
+		return math.Sqrt(d / s)
+	}
+	backends(t, func(t *testing.T, n *Native) {
+		fastest := []float64{1e-6, 1e-6, 1e-6}
+		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
+			gotY, gotDX, gotDW := make([]float32, len(y)), make([]float32, len(dx)), make([]float32, len(dw))
+			n.Conv(c, w, Read[float32]{X: x}, Write[float32]{Y: gotY})
+			n.ConvGradData(c, w, ReadGrad[float32]{G: g}, WriteGrad[float32]{G: gotDX})
+			n.ConvGradWeights(c, Read[float32]{X: x}, ReadGrad[float32]{G: g}, gotDW, nil)
+			errors := []float64{distance(gotY, y), distance(gotDX, dx), distance(gotDW, dw)}
+			t.Logf("algorithm %d: relative errors %.2g forward, %.2g data, %.2g weights", n.Algorithm, errors[0], errors[1], errors[2])
+			for i, e := range errors {
+				if e >= fastest[i] {
+					t.Errorf("algorithm %d, result %d: error %.3g, not below %.3g", n.Algorithm, i, e, fastest[i])
+				}
+			}
+			if n.Algorithm == Winograd4 {
+				fastest = errors
+			}
 		}
 	})
 }
