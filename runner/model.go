@@ -90,7 +90,11 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := ops.Build(func() { p.loss = p.graph.SoftmaxCrossEntropy(low.Logits) }); err != nil {
+	smoothing := 0.0 // an evaluation's loss is that of the labels as they are
+	if train {
+		smoothing = m.plan.Experiment.Train.LabelSmoothing
+	}
+	if err := ops.Build(func() { p.loss = p.graph.SoftmaxCrossEntropy(low.Logits, smoothing) }); err != nil {
 		return p, err
 	}
 	outputs := G.Nodes{p.loss.Loss}

@@ -171,6 +171,26 @@ func TestBiasesBeforeANormalisationHaveNoGradient(t *testing.T) {
 	}
 }
 
+func TestTheLossIsSmoothedInTrainingOnly(t *testing.T) {
+	set := []string{"model.units=0", "model.head.dropout=0", "train.batch=8"}
+	plain := newModel(t, load(t, "resnet-cifar", set...), 1)
+	smooth := newModel(t, load(t, "resnet-cifar", append(set, "train.label_smoothing=0.3")...), 1)
+	b := images(8, plain.plan.Net.Input.Shape, 10)
+	losses := func(m *Model) (train, evaluated float64) {
+		evaluated, _, err := m.Evaluate(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		train, _ = step(t, m, b, 0, 1)
+		return train, evaluated
+	}
+	train, evaluated := losses(plain)
+	smoothed, same := losses(smooth)
+	if smoothed == train || same != evaluated {
+		t.Errorf("training losses of %v plain and %v smoothed, evaluated %v and %v", train, smoothed, evaluated, same)
+	}
+}
+
 func TestEveryUnitLearnsOneBatchByHeart(t *testing.T) {
 	checktest.EveryUnit(t, 4, func(t *testing.T, model blocks.Model, net *blocks.Net) {
 		e := configs.Default()

@@ -48,6 +48,7 @@ struct job {
 	uint32_t limit;
 	float factor;
 	const int32_t *labels;
+	double smoothing; // of the labels: this part of each target is spread over all classes
 	int32_t *correct;
 	float *loss;
 };

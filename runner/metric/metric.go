@@ -5,7 +5,7 @@ import "math"
 
 // The metrics of an epoch.
 const (
-	TrainLoss         = "train_loss"          // mean cross-entropy over the epoch's augmented batches, while the weights change
+	TrainLoss         = "train_loss"          // mean cross-entropy over the epoch's augmented batches, while the weights change; with smoothed labels if asked for
 	TrainAcc          = "train_acc"           // part of those examples that was classified rightly
 	ValLoss           = "val_loss"            // mean cross-entropy on the validation data, in evaluation mode
 	ValAcc            = "val_acc"             // part of the validation data that is classified rightly

@@ -1,4 +1,4 @@
-"""Computes what the tests of runner/optim, runner/schedule and runner/checkpoint are held against.
+"""Computes what the tests of runner/optim, runner/schedule, runner/checkpoint and internal/kernels are held against.
 
     python scripts/pytorch/golden.py            writes the golden files into the repository
     python scripts/pytorch/golden.py --check    computes them again and says what differs; also reads the checkpoint
@@ -144,6 +144,22 @@ def schedules():
             for name, kind, params, make in cases]
 
 
+# The loss with label smoothing, of each row, and the gradient of the mean.
+
+
+def smoothing():
+    rng = np.random.default_rng(2)
+    cases = []
+    for rows, k, s in ((5, 10, 0.0), (5, 10, 0.1), (3, 7, 0.2), (4, 2, 0.9), (2, 1, 0.3)):
+        logits = torch.tensor(3 * rng.standard_normal((rows, k)), requires_grad=True)
+        labels = torch.tensor(rng.integers(0, k, rows))
+        loss = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=s, reduction="none")
+        loss.mean().backward()
+        cases.append(dict(smoothing=s, rows=rows, k=k, logits=logits.detach().ravel().tolist(), labels=labels.tolist(),
+                          loss=loss.tolist(), grad=logits.grad.ravel().tolist()))
+    return cases
+
+
 # A small checkpoint: as the format's own library writes it, and the same one as it must read ours.
 
 TENSORS = {
@@ -182,9 +198,11 @@ def main():
     texts = {
         ROOT / "optim/testdata/sequences.json": text(optimizers()),
         ROOT / "schedule/testdata/factors.json": text(schedules()),
+        ROOT.parent / "internal/kernels/testdata/smoothing.json": text(smoothing()),
     }
     if not check:
         for path, content in texts.items():
+            path.parent.mkdir(exist_ok=True)
             path.write_text(content)
         (checkpoints / "library.safetensors").write_bytes(safetensors.numpy.save(TENSORS, METADATA))
         return
