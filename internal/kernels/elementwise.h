@@ -317,6 +317,7 @@ static void softmax_piece(void *context, long piece, int worker) {
 	const struct job *job = context;
 	(void)worker;
 	const long k = job->o;
+	const double other = job->smoothing / (double)k, own = 1 - job->smoothing + other; // targets
 	for (long i = piece * SOFTMAX_ROWS; i < at_most(job->n, (piece + 1) * SOFTMAX_ROWS); i++) {
 		const float *row = job->in.x + i * k;
 		const long label = job->labels[i];
@@ -328,11 +329,19 @@ static void softmax_piece(void *context, long piece, int worker) {
 		double sum = 0;
 		for (long j = 0; j < k; j++)
 			sum += exp(row[j] - top);
-		if (job->loss)
-			job->loss[i] = (float)(log(sum) + top - row[label]);
+		if (job->loss) {
+			double target = row[label];
+			if (other > 0) { // infinite logits must not spoil a loss that is not smoothed
+				double all = 0;
+				for (long j = 0; j < k; j++)
+					all += row[j];
+				target = (1 - job->smoothing) * target + other * all;
+			}
+			job->loss[i] = (float)(log(sum) + top - target);
+		}
 		if (job->dx)
 			for (long j = 0; j < k; j++)
-				job->dx[i * k + j] = (float)((exp(row[j] - top) / sum - (j == label)) / (double)job->n);
+				job->dx[i * k + j] = (float)((exp(row[j] - top) / sum - (j == label ? own : other)) / (double)job->n);
 		if (job->correct)
 			job->correct[i] = best == label;
 	}
@@ -367,5 +376,14 @@ static void adam(long n, float *w, const float *g, float *m, float *v, const str
 		store_part(m + i, first, lanes);
 		store_part(v + i, second, lanes);
 		store_part(w + i, x - u->rate * first / (SQRT(second) + u->eps), lanes);
+	}
+}
+
+// a += rest * (w - a)
+static void average(long n, float *a, const float *w, float rest) {
+	for (long i = 0; i < n; i += VL) {
+		const long lanes = n - i;
+		vec x = load_part(a + i, lanes);
+		store_part(a + i, x + rest * (load_part(w + i, lanes) - x), lanes);
 	}
 }

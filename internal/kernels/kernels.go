@@ -140,10 +140,10 @@ type Backend[T Float] interface {
 	// DenseGradWeights: dw = transposed x * g; dbias = sum of the rows of g unless dbias is nil.
 	DenseGradWeights(n, in, out int, x, g, dw, dbias []T)
 
-	// SoftmaxCrossEntropy of n rows of k logits: loss[i] = -log p[i,label], p = softmax of the row;
-	// grad = (p - onehot(label))/n, the gradient of the mean loss; correct[i] = 1 when the first largest logit is the
-	// label's, else 0. loss, grad and correct may each be nil.
-	SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, loss, grad []T, correct []int32)
+	// SoftmaxCrossEntropy of n rows of k logits: loss[i] = -sum over j of t[i,j] log p[i,j], p = softmax of the row,
+	// t = (1-smoothing) onehot(label) + smoothing/k; grad = (p - t)/n, the gradient of the mean loss; correct[i] = 1 when the
+	// first largest logit is the label's, else 0. loss, grad and correct may each be nil.
+	SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, smoothing float64, loss, grad []T, correct []int32)
 }
 
 var (

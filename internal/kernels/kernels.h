@@ -53,6 +53,7 @@ struct job {
 	uint32_t limit;
 	float factor;
 	const int32_t *labels;
+	double smoothing; // of the labels: this part of each target is spread over all classes
 	int32_t *correct;
 	float *loss;
 };
@@ -77,6 +78,7 @@ struct kernels {
 	void (*run[OPERATIONS])(struct pool *, const struct job *);
 	void (*sgd)(long n, float *w, const float *g, float *m, const struct update *);
 	void (*adam)(long n, float *w, const float *g, float *m, float *v, const struct update *);
+	void (*average)(long n, float *a, const float *w, float rest);
 };
 
 // kernels_named returns the table of an instruction set ("avx512", "avx2", "generic") that this processor has, or NULL;

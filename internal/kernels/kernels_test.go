@@ -1,9 +1,11 @@
 package kernels
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 )
 
@@ -557,17 +559,48 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 			logits[0] = 1000 // exp overflows without care
 			loss, grad, correct := l.empty("loss", rows), l.empty("grad", rows*k), make([]int32, rows)
 			wantLoss, wantGrad, wantCorrect := make([]float64, rows), make([]float64, rows*k), make([]int32, rows)
-			truth.SoftmaxCrossEntropy(rows, k, wide(logits), labels, wantLoss, wantGrad, wantCorrect)
-			n.SoftmaxCrossEntropy(rows, k, logits, labels, loss, grad, correct)
+			smoothing := float64(seed%3) / 5
+			truth.SoftmaxCrossEntropy(rows, k, wide(logits), labels, smoothing, wantLoss, wantGrad, wantCorrect)
+			n.SoftmaxCrossEntropy(rows, k, logits, labels, smoothing, loss, grad, correct)
 			l.intact()
 			l.close("loss", loss, wantLoss)
 			l.close("grad", grad, wantGrad)
 			if fmt.Sprint(correct) != fmt.Sprint(wantCorrect) {
 				t.Fatalf("correct is %v, not %v", correct, wantCorrect)
 			}
-			n.SoftmaxCrossEntropy(rows, k, logits, labels, nil, nil, nil)
+			n.SoftmaxCrossEntropy(rows, k, logits, labels, smoothing, nil, nil, nil)
 		}
 	})
+}
+
+// TestSoftmaxCrossEntropyIsPyTorchs holds the loss and its gradient against what scripts/pytorch/golden.py computed.
+func TestSoftmaxCrossEntropyIsPyTorchs(t *testing.T) {
+	const tolerance = 1e-12 // relative, in float64
+	text, err := os.ReadFile("testdata/smoothing.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Smoothing    float64
+		Rows, K      int
+		Logits, Grad []float64
+		Labels       []int32
+		Loss         []float64
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		loss, grad := make([]float64, c.Rows), make([]float64, c.Rows*c.K)
+		truth.SoftmaxCrossEntropy(c.Rows, c.K, c.Logits, c.Labels, c.Smoothing, loss, grad, nil)
+		for name, pair := range map[string][2][]float64{"loss": {loss, c.Loss}, "gradient": {grad, c.Grad}} {
+			for i, want := range pair[1] {
+				if got := pair[0][i]; !(math.Abs(got-want) <= tolerance*(1+math.Abs(want))) {
+					t.Errorf("smoothing %v: %s %d is %v, PyTorch has %v", c.Smoothing, name, i, got, want)
+				}
+			}
+		}
+	}
 }
 
 func TestUpdates(t *testing.T) {
@@ -604,6 +637,12 @@ func TestUpdates(t *testing.T) {
 			l.close("w", w, wantW)
 			l.close("m", m, wantM)
 			l.close("v", v, wantV)
+			average, wantAverage := l.random("average", size), make([]float64, size)
+			copy(wantAverage, wide(average))
+			truth.Average(wantAverage, wide(w), 0.125)
+			Average(average, w, 0.125)
+			l.intact()
+			l.close("average", average, wantAverage)
 		}
 	}
 }

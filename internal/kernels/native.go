@@ -442,11 +442,12 @@ func (n *Native) DenseGradWeights(rows, in, out int, x, g, dw, dbias []float32) 
 }
 
 // SoftmaxCrossEntropy implements [Backend].
-func (n *Native) SoftmaxCrossEntropy(rows, k int, logits []float32, labels []int32, loss, grad []float32, correct []int32) {
-	checkLoss(rows, k, logits, labels, loss, grad, correct)
+func (n *Native) SoftmaxCrossEntropy(rows, k int, logits []float32, labels []int32, smoothing float64, loss, grad []float32, correct []int32) {
+	checkLoss(rows, k, logits, labels, smoothing, loss, grad, correct)
 	j := n.begin()
 	j.n, j.o, j.in.x = C.long(rows), C.long(k), n.floats(logits)
 	j.labels, j.correct = (*C.int32_t)(pin(n, labels)), (*C.int32_t)(pin(n, correct))
+	j.smoothing = C.double(smoothing)
 	j.loss, j.dx = n.floats(loss), n.floats(grad)
 	n.run(C.SOFTMAX)
 }

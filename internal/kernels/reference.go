@@ -383,8 +383,9 @@ func (r Reference[T]) DenseGradWeights(n, in, out int, x, g, dw, dbias []T) {
 }
 
 // SoftmaxCrossEntropy implements [Backend].
-func (Reference[T]) SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, loss, grad []T, correct []int32) {
-	checkLoss(n, k, logits, labels, loss, grad, correct)
+func (Reference[T]) SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, smoothing float64, loss, grad []T, correct []int32) {
+	checkLoss(n, k, logits, labels, smoothing, loss, grad, correct)
+	other := smoothing / float64(k) // the target of a class that is not the label's
 	for i, label := range labels {
 		row := logits[i*k:][:k]
 		best := 0
@@ -398,15 +399,23 @@ func (Reference[T]) SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, lo
 			sum += math.Exp(float64(v) - top)
 		}
 		if loss != nil {
-			loss[i] = T(math.Log(sum) + top - float64(row[label]))
+			target := float64(row[label])
+			if smoothing > 0 { // infinite logits must not spoil a loss that is not smoothed
+				target *= 1 - smoothing
+				for _, v := range row {
+					target += other * float64(v)
+				}
+			}
+			loss[i] = T(math.Log(sum) + top - target)
 		}
 		if grad != nil {
 			for j, v := range row {
 				p := math.Exp(float64(v)-top) / sum
+				target := other
 				if j == int(label) {
-					p--
+					target += 1 - smoothing
 				}
-				grad[i*k+j] = T(p / float64(n))
+				grad[i*k+j] = T((p - target) / float64(n))
 			}
 		}
 		if correct != nil {

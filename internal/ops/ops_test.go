@@ -19,6 +19,8 @@ type bench struct {
 	*ops.Graph[float64]
 	params G.Nodes
 	values [][]float64
+
+	smoothing float64 // of the loss
 }
 
 // param adds a random parameter.
@@ -133,6 +135,10 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 	},
 	"SoftmaxCrossEntropy": {
 		"of logits": func(b *bench) *G.Node { return b.param("x", batch, 6) },
+		"smoothed": func(b *bench) *G.Node {
+			b.smoothing = 0.2
+			return b.param("x", batch, 6)
+		},
 	},
 }
 
@@ -170,7 +176,7 @@ func gradients(t *testing.T, build func(b *bench) *G.Node) {
 			n := shape.TotalSize() / batch
 			y = b.Dense("logits", y, b.param("logits.weight", n, 4), b.param("logits.bias", 4))
 		}
-		loss = b.SoftmaxCrossEntropy(y)
+		loss = b.SoftmaxCrossEntropy(y, b.smoothing)
 	}); err != nil {
 		t.Fatal(err)
 	}
