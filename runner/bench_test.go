@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 )
@@ -20,5 +21,38 @@ func BenchmarkTrainStep(b *testing.B) {
 				b.ReportMetric(r.GFLOPS, "GFLOP/s")
 			}
 		})
+	}
+}
+
+// The groups of a measurement add up to the step, and its operations to the multiply-adds of the net.
+func TestBenchAddsUp(t *testing.T) {
+	p := load(t, "resnet-cifar", "model.units=1", "train.batch=4")
+	for _, eval := range []bool{false, true} {
+		o := BenchOptions{Threads: 1, Steps: 2, Warmup: 1, Eval: eval, Fixed: true, Phases: true, Now: time.Now, Started: time.Now()}
+		r, err := Bench(context.Background(), p, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ms, share, flops float64
+		for _, g := range r.Groups {
+			ms += g.MS
+			share += g.Share
+		}
+		for _, op := range r.Ops {
+			flops += op.GFLOPS * op.MS * 1e6
+		}
+		macs, mode := p.Net.MACs(), EvalStep
+		if !eval {
+			macs, mode = 3*macs-p.Net.Layers[1].MACs, TrainStep // the stem has no gradient of its input
+		}
+		if want := 2 * float64(macs) * 4; math.Abs(flops/want-1) > 1e-6 {
+			t.Errorf("%s: %v operations on numbers, want %v", r.Mode, flops, want)
+		}
+		if math.Abs(ms/r.StepMS["total"]-1) > 1e-6 || math.Abs(share-1) > 1e-6 {
+			t.Errorf("%s: the groups add up to %v of %v ms, their shares to %v", r.Mode, ms, r.StepMS["total"], share)
+		}
+		if r.PeakGFLOPS <= 0 || r.GraphMS <= 0 || r.MedianStepMS <= 0 || r.StartMS <= 0 || r.AllocsPerStep <= 0 || r.Mode != mode {
+			t.Errorf("%s: %+v", r.Mode, r)
+		}
 	}
 }

@@ -254,5 +254,20 @@ func (m *Model) cut() {
 	}
 }
 
-// Profile has f called with the duration of every operation of later steps.
-func (m *Model) Profile(f func(kind, name string, d time.Duration)) { m.train.graph.Profile(f) }
+// Profile has f called with the duration of every operation of later steps and evaluations.
+func (m *Model) Profile(f func(w ops.Work, d time.Duration)) {
+	m.train.graph.Profile(f)
+	m.eval.graph.Profile(f)
+}
+
+// peak measures the speed of multiply-adds that nothing holds up, in GFLOP/s: the best of some short trials.
+func (m *Model) peak(now func() time.Time) float64 {
+	const trials, pieces = 5, 64
+	best := 0.0
+	for range trials {
+		start := now()
+		macs := m.kernels.Peak(pieces * m.kernels.Threads())
+		best = max(best, 2*float64(macs)/now().Sub(start).Seconds()/1e9)
+	}
+	return best
+}

@@ -16,6 +16,7 @@ func main() { os.Exit(mainCode()) }
 // mainCode is the program behind its exit code: what the verbs are given of the
 // process's surroundings is gathered here.
 func mainCode() int {
+	started := time.Now()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -23,7 +24,7 @@ func mainCode() int {
 	cache, _ := os.UserCacheDir() // "" without a home
 	a := &app{
 		out: os.Stdout, err: os.Stderr,
-		getenv: os.Getenv, now: time.Now, host: host, cache: cache,
+		getenv: os.Getenv, now: time.Now, started: started, host: host, cache: cache,
 		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		errTTY: term.IsTerminal(int(os.Stderr.Fd())),
 	}

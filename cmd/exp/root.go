@@ -23,6 +23,7 @@ type app struct {
 	outTTY, errTTY bool
 	getenv         func(string) string
 	now            func() time.Time
+	started        time.Time // when the program was; zero in tests
 	host           string
 	cache          string // the user's folder for what can be made again; "" = none
 	settings       settings

@@ -66,10 +66,12 @@ struct update {
 };
 
 // What a call computes; see Backend for each. MAP takes count elements of c channels from in to out. The gradient of data
-// reads grad and stores in out; other gradients of an input are stored in dx.
+// reads grad and stores in out; other gradients of an input are stored in dx. PEAK computes nothing: count pieces of
+// PEAK_MACS multiply-adds each.
+enum { PEAK_MACS = 3 << 22 };
 enum operation {
 	CONV, CONV_GRAD_DATA, CONV_GRAD_WEIGHTS, MAP, MAX_POOL, MAX_POOL_GRAD, AVG_POOL, AVG_POOL_GRAD,
-	SUBSAMPLE, SUBSAMPLE_GRAD, DROPOUT, SOFTMAX, OPERATIONS
+	SUBSAMPLE, SUBSAMPLE_GRAD, DROPOUT, SOFTMAX, PEAK, OPERATIONS
 };
 
 // One of these exists for every instruction set.

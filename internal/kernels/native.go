@@ -451,3 +451,12 @@ func (n *Native) SoftmaxCrossEntropy(rows, k int, logits []float32, labels []int
 	j.loss, j.dx = n.floats(loss), n.floats(grad)
 	n.run(C.SOFTMAX)
 }
+
+// Peak makes multiply-adds as fast as the processor can, in registers alone, for so many pieces, and returns their number: the
+// speed that no kernel can exceed unless, as Winograd's convolutions, it needs fewer of them than are counted.
+func (n *Native) Peak(pieces int) (macs int64) {
+	j := n.begin()
+	j.count, j.factor = C.long(pieces), 0.999
+	n.run(C.PEAK)
+	return int64(pieces) * C.PEAK_MACS
+}

@@ -80,6 +80,18 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+func TestPeakCounts(t *testing.T) {
+	for _, isa := range []string{"avx512", "avx2", "generic"} {
+		if named(isa) == nil {
+			continue
+		}
+		n := nativeOf(t, isa, 2)
+		if one, three := n.Peak(1), n.Peak(3); one < 1e6 || three != 3*one {
+			t.Errorf("%s: %d and %d multiply-adds", isa, one, three)
+		}
+	}
+}
+
 func TestSelect(t *testing.T) {
 	t.Cleanup(func() { _ = Select("") }) // after Setenv is undone
 	if err := Select("mmx"); err == nil || !strings.Contains(err.Error(), `"mmx"`) {

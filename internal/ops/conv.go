@@ -23,8 +23,8 @@ func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *
 		residualAt = len(inputs)
 		inputs = append(inputs, residual)
 	}
-	inSize, outSize := c.H*c.W*c.C, c.OutH()*c.OutW()*c.O
-	o := &op[T]{kind: "conv", name: name, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}}
+	inSize, outSize, macs := convSizes(c)
+	o := &op[T]{kind: "conv", name: name, macs: macs, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}}
 	o.run = func(in [][]T, out []T) {
 		c := c
 		c.N = g.Rows
@@ -54,7 +54,7 @@ func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *
 // convGrad adds the derivative of a convolution: the gradients of its weights and bias, that of its input before
 // normalisation (nil if nothing needs it), and that of its result as an array, for the residual.
 func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residual, grad *G.Node) (dw, dbias, gz, whole *G.Node) {
-	inSize, outSize := c.H*c.W*c.C, c.OutH()*c.OutW()*c.O
+	inSize, outSize, macs := convSizes(c)
 	src, x := g.gradient(grad), v.inputs()
 	at := len(src.inputs)
 
@@ -67,7 +67,7 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	if bias != nil {
 		biases = make([]T, c.O)
 	}
-	o := &op[T]{kind: "conv grad weights", name: name, params: fmt.Sprint(c, v.ReLU), shape: shape, fixed: weights}
+	o := &op[T]{kind: "conv grad weights", name: name, macs: macs, params: fmt.Sprint(c, v.ReLU), shape: shape, fixed: weights}
 	if writes {
 		o.shape, o.fixed = tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}, nil
 	}
@@ -98,7 +98,7 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	inputs := append(append(G.Nodes{}, src.inputs...), w)
 	inputs = append(inputs, x...)
 	inputs = append(inputs, first) // not read: it has the weights' gradient come first, which frees what that reads
-	d := &op[T]{kind: "conv grad data", name: name, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.H, c.W, c.C}}
+	d := &op[T]{kind: "conv grad data", name: name, macs: macs, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.H, c.W, c.C}}
 	d.run = func(in [][]T, out []T) {
 		c := c
 		c.N = g.Rows
@@ -109,4 +109,10 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 		g.k.ConvGradData(c, in[wAt], src.read(in, g.Rows*outSize), y)
 	}
 	return dw, dbias, g.apply(d.summing(c.C), inputs...), whole
+}
+
+// convSizes are the values of an example's input and result, and the multiply-adds between them.
+func convSizes(c kernels.Conv) (in, out int, macs int64) {
+	c.N = 1
+	return c.H * c.W * c.C, c.OutH() * c.OutW() * c.O, c.MACs()
 }

@@ -37,7 +37,7 @@ type Graph[T kernels.Float] struct {
 
 	machine  G.VM
 	planned  bool
-	profiler func(kind, name string, d time.Duration)
+	profiler func(w Work, d time.Duration)
 }
 
 // New starts a graph for batches of at most so many rows. With train set, batch normalisation uses the batch's statistics
@@ -51,7 +51,7 @@ func New[T kernels.Float](k kernels.Backend[T], pool *Pool[T], batch int, train 
 func (g *Graph[T]) Train() bool { return g.train }
 
 // Profile has every operation of later runs report how long it took; nil stops that.
-func (g *Graph[T]) Profile(f func(kind, name string, d time.Duration)) { g.profiler = f }
+func (g *Graph[T]) Profile(f func(w Work, d time.Duration)) { g.profiler = f }
 
 // Input adds a node whose values are those of data, read at each run.
 func (g *Graph[T]) Input(name string, data []T, shape ...int) *G.Node {

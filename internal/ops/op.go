@@ -21,6 +21,7 @@ type op[T kernels.Float] struct {
 	name   string // the layer it belongs to; with kind it is unique in its graph
 	params string // all else that its result depends on; Gorgonia merges operations that hash alike
 	shape  tensor.Shape
+	macs   int64 // multiply-adds of its definition for one example
 	inputs G.Nodes
 
 	// run computes out from in. Both are as long as the whole batch; the first graph.Rows examples are valid.
@@ -83,7 +84,7 @@ func (o *op[T]) Do(values ...G.Value) (result G.Value, err error) {
 	if f := o.graph.profiler; f != nil {
 		start := time.Now()
 		o.run(o.in, o.buf)
-		f(o.kind, o.name, time.Since(start))
+		f(Work{Kind: o.kind, Layer: o.name, MACs: o.macs * int64(o.graph.Rows)}, time.Since(start))
 	} else {
 		o.run(o.in, o.buf)
 	}

@@ -1,48 +1,114 @@
-"""Speed of PyTorch's train step, for comparison with `exp bench`.
+"""Speed of PyTorch's train step and of its evaluation, for comparison with `exp bench`.
 
-    python scripts/pytorch/bench_step.py --experiment resnet-cifar --threads 2
+    python scripts/pytorch/bench_step.py --experiment resnet-cifar          a line for each way to run it
+    python scripts/pytorch/bench_step.py --experiment he2015 --units 9      depth 56
+    python scripts/pytorch/bench_step.py --experiment resnet-cifar --eval
+    python scripts/pytorch/bench_step.py --serve                            for scripts/bench
 
-Eager mode, float32, both memory formats, random images. Prints the median over the steps.
+float32, one batch of random images, the fused optimizers. The ways: eager or torch.compile, contiguous or channels_last.
+
+--serve reads requests from standard input and answers each with a line, both JSON; what was compiled stays so:
+
+    {"experiment": "he2015", "units": 9, "eval": false, "compile": true, "format": "channels_last", "batch": 128, "steps": 5}
+    {"ms": [812.3, ...], "parameters": 853018, "peak_rss_bytes": 1234567890}
 """
 import argparse
+import json
+import resource
 import statistics
+import sys
 import time
 
 import torch
+from torch.nn import functional as F
 
 import nets
 
+FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+WAYS = [dict(compile=compiled, format=name) for compiled in (False, True) for name in FORMATS]
+WARMUP = 2
 
-def bench(experiment, batch, steps, memory_format):
-    """Seconds of each step."""
-    torch.manual_seed(1)
-    net = experiment.net().to(memory_format=memory_format).train()
-    optimizer = experiment.optimizer(net)
-    x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=memory_format)
-    y = torch.randint(10, (batch,))
-    seconds = []
-    for step in range(steps + 2):
-        start = time.perf_counter()
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(net(x), y).backward()
-        optimizer.step()
-        if step >= 2:  # the first two warm up
-            seconds.append(time.perf_counter() - start)
-    return seconds
+# All nets share the code of Net.forward: let every one of them be compiled, and fail (fullgraph) rather than run one eagerly.
+torch._dynamo.config.recompile_limit = 1000
+torch._dynamo.config.accumulated_recompile_limit = 1000
+
+
+class Contestant:
+    """A net with its batch, ready to make steps."""
+
+    def __init__(self, experiment, units, eval, compile, format, batch):
+        torch.manual_seed(1)
+        experiment, memory_format = nets.EXPERIMENTS[experiment], FORMATS[format]
+        net = experiment.net(units=units).to(memory_format=memory_format)
+        self.parameters = sum(p.numel() for p in net.parameters())
+        self.x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=memory_format)
+        self.y = torch.randint(10, (batch,))
+        self.eval = eval
+        net.train(not eval)
+        self.optimizer = None if eval else experiment.fast_optimizer(net)
+
+        def forward(x, y):
+            logits = net(x)
+            loss = F.cross_entropy(logits, y)
+            return (loss, (logits.argmax(1) == y).sum()) if eval else loss
+
+        self.forward = torch.compile(forward, fullgraph=True, dynamic=False) if compile else forward
+        for _ in range(WARMUP):
+            self.step()
+
+    def step(self):
+        if self.eval:
+            with torch.no_grad():
+                self.forward(self.x, self.y)
+            return
+        self.optimizer.zero_grad()
+        self.forward(self.x, self.y).backward()
+        self.optimizer.step()
+
+    def measure(self, steps):
+        """Milliseconds of each step."""
+        self.step()  # warms up the caches again after others' turns
+        ms = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            self.step()
+            ms.append(1000 * (time.perf_counter() - start))
+        return ms
+
+
+def serve():
+    contestants = {}
+    for line in sys.stdin:
+        request = json.loads(line)
+        steps = request.pop("steps")
+        key = json.dumps(request, sort_keys=True)
+        if key not in contestants:
+            contestants[key] = Contestant(**request)
+        c = contestants[key]
+        ms = c.measure(steps)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        print(json.dumps(dict(ms=ms, parameters=c.parameters, peak_rss_bytes=peak)), flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", choices=sorted(nets.EXPERIMENTS), default="resnet-cifar")
+    parser.add_argument("--units", type=int, default=3, help="Units a stage")
+    parser.add_argument("--eval", action="store_true", help="evaluation instead of the train step")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--serve", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    for name, memory_format in (("contiguous", torch.contiguous_format), ("channels_last", torch.channels_last)):
-        seconds = statistics.median(bench(nets.EXPERIMENTS[arguments.experiment], arguments.batch, arguments.steps, memory_format))
-        print(f"{arguments.experiment}, {name}, batch {arguments.batch}, {arguments.threads} threads, PyTorch {torch.__version__}: "
-              f"{arguments.batch / seconds:.1f} images/s, {1000 * seconds:.0f} ms a step")
+    if arguments.serve:
+        serve()
+        return
+    for way in WAYS:
+        c = Contestant(arguments.experiment, arguments.units, arguments.eval, batch=arguments.batch, **way)
+        ms = statistics.median(c.measure(arguments.steps))
+        print(f"{arguments.experiment}, {'compiled' if way['compile'] else 'eager'}, {way['format']}, batch {arguments.batch}, "
+              f"{arguments.threads} threads, PyTorch {torch.__version__}: {1000 * arguments.batch / ms:.1f} images/s, {ms:.0f} ms", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The nets and optimizers of configs/resnet-cifar.yaml and configs/he2015.yaml in PyTorch, with the names of our checkpoints."""
+"""The nets and optimizers of configs/*.yaml in PyTorch, with the names of our checkpoints."""
 import math
 
 import safetensors.torch
@@ -30,6 +30,40 @@ class Preact(nn.Module):
         y = self.conv1(F.relu(self.bn1(y)))
         y = self.conv2(F.relu(self.bn2(y)))
         return shortcut + y
+
+
+class PlainPreact(Preact):
+    """Preact without its shortcut."""
+
+    def __init__(self, inputs, outputs, norm):
+        super().__init__(inputs, outputs, norm)
+        if self.pools:
+            del self.shortcut
+
+    def forward(self, x):
+        y = F.max_pool2d(x, 2) if self.pools else x
+        y = self.conv1(F.relu(self.bn1(y)))
+        return self.conv2(F.relu(self.bn2(y)))
+
+
+class PoolingPostact(nn.Module):
+    """conv-BN-ReLU-conv-BN, the addition, ReLU. A Unit that changes the shape max-pools its main path; its shortcut is a 1x1
+    convolution with stride 2 and BN over the input as it was before the pooling."""
+
+    def __init__(self, inputs, outputs, norm):
+        super().__init__()
+        self.conv1, self.bn1 = conv(inputs, outputs, 3, bias=False), nn.BatchNorm2d(outputs, **norm)
+        self.conv2, self.bn2 = conv(outputs, outputs, 3, bias=False), nn.BatchNorm2d(outputs, **norm)
+        self.pools = inputs != outputs
+        if self.pools:
+            self.shortcut = nn.ModuleDict({"conv": conv(inputs, outputs, 1, stride=2, bias=False), "bn": nn.BatchNorm2d(outputs, **norm)})
+
+    def forward(self, x):
+        y, shortcut = x, x
+        if self.pools:
+            y, shortcut = F.max_pool2d(x, 2), self.shortcut["bn"](self.shortcut["conv"](x))
+        y = F.relu(self.bn1(self.conv1(y)))
+        return F.relu(shortcut + self.bn2(self.conv2(y)))
 
 
 class Postact(nn.Module):
@@ -103,18 +137,20 @@ class KerasAdam:
             p.addcdiv_(m, v.sqrt().add_(self.epsilon), value=-rate)
 
 
-def sgd(net, lr):
+def sgd(net, lr, **how):
     """SGD of He et al. 2015, weight decay on the weights of convolutions and the dense layer only."""
     weights = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim == 1]
-    return torch.optim.SGD([{"params": weights, "weight_decay": 1e-4}, {"params": others}], lr=lr, momentum=0.9)
+    return torch.optim.SGD([{"params": weights, "weight_decay": 1e-4}, {"params": others}], lr=lr, momentum=0.9, **how)
 
 
 class ResNetCIFAR:
     """configs/resnet-cifar.yaml: 12 pre-activation Units. Normalised by one mean and a deviation for each pixel and channel."""
 
+    unit = Preact
+
     def net(self, filters=(32, 64, 128, 256), units=3):
-        return Net(Preact, filters, units, dict(momentum=0.01, eps=1e-3), preact=True)
+        return Net(self.unit, filters, units, dict(momentum=0.01, eps=1e-3), preact=True)
 
     def small(self):
         return self.net((8, 16, 32, 64), 1)
@@ -122,12 +158,28 @@ class ResNetCIFAR:
     def optimizer(self, net, lr=1e-3):
         return KerasAdam(net.parameters(), lr)
 
+    def fast_optimizer(self, net):
+        """The same but for where epsilon stands: PyTorch's fastest Adam."""
+        return torch.optim.Adam(net.parameters(), 1e-3, eps=1e-7, fused=True)
+
     def normalise(self, images, train):
         return (images - train.mean(dtype="float64")) / train.std(0, dtype="float64")
 
 
+class PlainCIFAR(ResNetCIFAR):
+    """configs/plain-cifar.yaml: resnet-cifar without its shortcuts."""
+
+    unit = PlainPreact
+
+
+class PostactCIFAR(ResNetCIFAR):
+    """resnet-cifar with --set model.unit.type=postact."""
+
+    unit = PoolingPostact
+
+
 class He2015:
-    """configs/he2015.yaml: depth 20 of He et al. 2015, section 4.2. Normalised by a mean for each pixel and channel."""
+    """configs/he2015.yaml: depth 6 units + 2 of He et al. 2015, section 4.2. Normalised by a mean for each pixel and channel."""
 
     def net(self, filters=(16, 32, 64), units=3):
         return Net(Postact, filters, units, dict(momentum=0.1, eps=1e-5), preact=False)
@@ -138,11 +190,14 @@ class He2015:
     def optimizer(self, net, lr=0.1):
         return sgd(net, lr)
 
+    def fast_optimizer(self, net):
+        return sgd(net, 0.1, fused=True)
+
     def normalise(self, images, train):
         return images - train.mean(0, dtype="float64")
 
 
-EXPERIMENTS = {"resnet-cifar": ResNetCIFAR(), "he2015": He2015()}
+EXPERIMENTS = {"resnet-cifar": ResNetCIFAR(), "plain-cifar": PlainCIFAR(), "postact-cifar": PostactCIFAR(), "he2015": He2015()}
 
 
 def load(net, path):
