@@ -48,12 +48,16 @@ type pass struct {
 	logits *G.Node // [batch classes]; its values are kept where they are an output
 }
 
+// algorithms are the values of train.precision.conv.
+var algorithms = map[string]kernels.Algorithm{"winograd4": kernels.Winograd4, "winograd2": kernels.Winograd2, "direct": kernels.Direct}
+
 // NewModel builds the graphs of a plan for batches of at most so many rows, and draws the initial weights of its seed. Close
 // frees what is outside Go's heap.
 func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
 	defer ops.OutOfMemory(&err)
 	m = &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
 		dropout: stream.Key(p.Experiment.Seed, "dropout")}
+	m.kernels.Algorithm = algorithms[p.Experiment.Train.Precision.Conv]
 	for _, param := range p.Net.Params {
 		w := kernels.Alloc(param.Size())
 		param.Init(p.Experiment.Seed, w)
