@@ -152,9 +152,14 @@ func (b *Builder) BatchNorm(name string, x *Layer) *Layer { return b.batchNorm(n
 func (b *Builder) batchNorm(name string, x *Layer, gamma float32) *Layer {
 	name = b.name(name)
 	n := x.Shape.channels()
+	beta := func() *Param {
+		p := b.vector(name+".bias", n, 0, true)
+		p.Shift = true
+		return p
+	}
 	op := normalisation{
 		gamma:    b.vector(name+".weight", n, gamma, true),
-		beta:     b.vector(name+".bias", n, 0, true),
+		beta:     beta(),
 		mean:     b.vector(name+".running_mean", n, 0, false),
 		variance: b.vector(name+".running_var", n, 1, false),
 	}

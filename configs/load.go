@@ -13,6 +13,7 @@ import (
 	"exp/data"
 	"exp/internal/source"
 	"exp/registry"
+	"exp/runner/optim"
 )
 
 // Options is what the command line changes in an experiment file.
@@ -132,6 +133,10 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 	net, err := blocks.New(l.Model, blocks.Shape{info.H, info.W, info.C}, len(info.Classes))
 	l.report(err, p)
 	l.Net = net
+	if sgd, ok := l.Optimizer.(*optim.SGD); ok && net != nil && sgd.NormBiasLR != 1 &&
+		!slices.ContainsFunc(net.Params, func(p *blocks.Param) bool { return p.Shift }) {
+		p.Addf(l.Where("optimizer.norm_bias_lr"), "optimizer.norm_bias_lr", "has no effect: the net has no batch normalisation")
+	}
 }
 
 // report adds the errors of other packages that know a path.

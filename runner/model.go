@@ -108,7 +108,7 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 			if !param.Trainable {
 				continue
 			}
-			o := optim.Param{W: m.arrays[param], Decay: param.Decay}
+			o := optim.Param{W: m.arrays[param], Decay: param.Decay, Shift: param.Shift}
 			for range slots {
 				o.Slots = append(o.Slots, kernels.Alloc(param.Size()))
 			}
@@ -187,7 +187,7 @@ func (m *Model) cut() {
 		grad := m.train.graph.Value(m.grads[i])
 		for lo := 0; lo < len(p.W); lo += piece {
 			hi := min(lo+piece, len(p.W))
-			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay}}
+			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay, Shift: p.Shift}}
 			for _, s := range p.Slots {
 				u.Slots = append(u.Slots, s[lo:hi])
 			}

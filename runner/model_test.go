@@ -209,6 +209,32 @@ func TestEveryUnitLearnsOneBatchByHeart(t *testing.T) {
 	})
 }
 
+func TestTheShiftsOfNormalisationsHaveARateOfTheirOwn(t *testing.T) {
+	set := []string{"model.units=1", "train.batch=8", "optimizer={type: sgd, momentum: 0}"}
+	plain := newModel(t, load(t, "quickstart", set...), 2)
+	fast := newModel(t, load(t, "quickstart", append(set, "optimizer.norm_bias_lr=4")...), 2)
+	b := images(8, plain.plan.Net.Input.Shape, 10)
+	step(t, plain, b, 0.125, 1)
+	step(t, fast, b, 0.125, 1)
+	shifts := 0
+	for i, p := range plain.plan.Net.Params {
+		factor := float32(1)
+		if strings.Contains(p.Name, ".bn") && strings.HasSuffix(p.Name, ".bias") {
+			factor = 4 // they start at 0
+			shifts++
+		}
+		got := fast.arrays[fast.plan.Net.Params[i]]
+		for j, w := range plain.arrays[p] {
+			if got[j] != factor*w {
+				t.Fatalf("%s[%d] is %v, and %v at one rate", p.Name, j, got[j], w)
+			}
+		}
+	}
+	if shifts != 7 {
+		t.Errorf("%d shifts, want 7: two a Unit and the head's", shifts)
+	}
+}
+
 // starts has, by name, Units that start as their shortcut, each in a net that ends a stage of its own width.
 var starts = map[string][]string{
 	"preact":  {"model.unit={type: preact, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},

@@ -69,10 +69,18 @@ def optimizers():
         cases.append(dict(name=name, type=kind, params=params, decay=decay, lr=rates(params["LR"]),
                           start=start.tolist(), gradients=grads.tolist(), weights=weights))
 
-    def sgd(name, lr, momentum, nesterov=False, weight_decay=0.0, decay=True, decay_all=False):
+    def sgd(name, lr, momentum, nesterov=False, weight_decay=0.0, decay=True, decay_all=False, norm_bias_lr=None):
         used = weight_decay if decay or decay_all else 0.0
-        add(name, "sgd", dict(LR=lr, Momentum=momentum, Nesterov=nesterov, WeightDecay=weight_decay, DecayAll=decay_all), decay,
-            by_torch(lambda w: torch.optim.SGD(w, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=used), lr))
+        params = dict(LR=lr, Momentum=momentum, Nesterov=nesterov, WeightDecay=weight_decay, DecayAll=decay_all)
+        if norm_bias_lr is None:
+            add(name, "sgd", params, decay,
+                by_torch(lambda w: torch.optim.SGD(w, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=used), lr))
+            return
+        # A group of its own in airbench: the rate is larger, and the decay smaller by as much.
+        add(name, "sgd", dict(params, NormBiasLR=norm_bias_lr), decay,
+            by_torch(lambda w: torch.optim.SGD(w, lr=lr * norm_bias_lr, momentum=momentum, nesterov=nesterov,
+                                               weight_decay=used / norm_bias_lr), lr * norm_bias_lr))
+        cases[-1]["shift"] = True
 
     def adam(name, mode, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-7, weight_decay=0.0, decay=True, decay_all=False):
         used = weight_decay if decay or decay_all else 0.0
@@ -90,6 +98,9 @@ def optimizers():
     sgd("with Nesterov and weight decay", 0.1, 0.8, nesterov=True, weight_decay=0.01)
     sgd("no weight decay on a bias", 0.1, 0.9, weight_decay=0.01, decay=False)
     sgd("weight decay on a bias when asked", 0.1, 0.9, weight_decay=0.01, decay=False, decay_all=True)
+    sgd("the shift of a normalisation, faster", 0.01, 0.85, nesterov=True, weight_decay=0.01, decay=False, norm_bias_lr=8.0)
+    sgd("the shift of a normalisation, faster, with weight decay", 0.01, 0.85, nesterov=True, weight_decay=0.01, decay=False,
+        decay_all=True, norm_bias_lr=8.0)
     adam("as in Keras", "keras")
     adam("as in Keras with weight decay", "keras", lr=0.01, beta1=0.8, beta2=0.99, weight_decay=0.01)
     adam("as in PyTorch", "pytorch", epsilon=1e-8)
