@@ -42,10 +42,11 @@ type Train struct {
 	Epochs         int       `yaml:"epochs" doc:"passes over the training examples" check:"required,min=1,max=1000000"`
 	Batch          int       `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
 	LabelSmoothing float64   `yaml:"label_smoothing" doc:"part of each training target that all classes share equally (Szegedy 2016); evaluation has none" check:"min=0,lt=1"`
-	CleanEval      CleanEval `yaml:"clean_eval" doc:"training examples that are evaluated after each epoch, as they are: none, all, or a number"`
+	EvalEvery      int       `yaml:"eval_every" doc:"evaluate after every so many epochs, and before the first and after the last" check:"min=1"`
+	CleanEval      CleanEval `yaml:"clean_eval" doc:"training examples that are evaluated with the validation data, as they are: none, all, or a number"`
 }
 
-// CleanEval is the number of training examples evaluated after each epoch without augmentation; CleanAll for all of them.
+// CleanEval is the number of training examples evaluated beside the validation data, without augmentation; CleanAll for all of them.
 type CleanEval int
 
 // CleanAll evaluates all training examples.
@@ -93,6 +94,6 @@ func Default() Experiment {
 		Data:     data.Defaults(),
 		Model:    blocks.DefaultModel(),
 		Schedule: &schedule.Constant{},
-		Train:    Train{Batch: 128},
+		Train:    Train{Batch: 128, EvalEvery: 1},
 	}
 }

@@ -42,7 +42,7 @@ type Result struct {
 // Files of a run's folder.
 const (
 	LastWeights   = "last.safetensors"           // after the last whole epoch
-	BestWeights   = "best.safetensors"           // after the epoch with the highest validation accuracy, the first of equals
+	BestWeights   = "best.safetensors"           // after the evaluated epoch with the highest validation accuracy, the first of equals
 	LastOptimizer = "last.optimizer.safetensors" // the optimizer's memory that belongs to LastWeights
 )
 
@@ -114,10 +114,9 @@ func (r *run) whole(ctx context.Context) error {
 	return nil
 }
 
-// epoch trains one epoch (none for 0), evaluates, and records both.
+// epoch trains one epoch (none for 0), evaluates if that is due, and records both.
 func (r *run) epoch(ctx context.Context, n int) error {
 	now := Epoch{N: n}
-	add := func(name string, v float64) { now.Metrics = append(now.Metrics, Metric{name, v}) }
 	var diverged error
 	if n > 0 {
 		var err error
@@ -127,19 +126,14 @@ func (r *run) epoch(ctx context.Context, n int) error {
 		diverged = err
 	}
 	if diverged == nil {
-		loss, acc, err := r.evaluate(ctx, n, "validate", r.data.Val, 0)
-		if err != nil {
-			return err
-		}
-		add(metric.ValLoss, loss)
-		add(metric.ValAcc, acc)
-		if clean := r.plan.Experiment.Train.CleanEval; clean != 0 {
-			loss, acc, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean))) // CleanAll is below 0
+		loss, acc := math.NaN(), math.NaN() // without an evaluation, never the best
+		if r.plan.evaluated(n) {
+			metrics, err := r.measure(ctx, n)
 			if err != nil {
 				return err
 			}
-			add(metric.CleanTrainLoss, loss)
-			add(metric.CleanTrainErr, 1-acc)
+			loss, acc = metrics[0].Value, metrics[1].Value
+			now.Metrics = append(now.Metrics, metrics...)
 		}
 		// Moving averages that have not settled can spoil an evaluation on the way; at the end it is the result.
 		if !finite(loss) && n == r.plan.Experiment.Train.Epochs {
@@ -154,6 +148,23 @@ func (r *run) epoch(ctx context.Context, n int) error {
 	r.result.EpochsDone = n
 	r.Progress.Epoch(now)
 	return diverged
+}
+
+// measure evaluates the net after epoch n: validation loss and accuracy, then what else is asked for.
+func (r *run) measure(ctx context.Context, n int) ([]Metric, error) {
+	loss, acc, err := r.evaluate(ctx, n, "validate", r.data.Val, 0)
+	if err != nil {
+		return nil, err
+	}
+	metrics := []Metric{{metric.ValLoss, loss}, {metric.ValAcc, acc}}
+	if clean := r.plan.Experiment.Train.CleanEval; clean != 0 {
+		loss, acc, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean))) // CleanAll is below 0
+		if err != nil {
+			return nil, err
+		}
+		metrics = append(metrics, Metric{metric.CleanTrainLoss, loss}, Metric{metric.CleanTrainErr, 1 - acc})
+	}
+	return metrics, nil
 }
 
 // train runs the steps of an epoch and returns what was measured on the way.
@@ -253,7 +264,7 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 	return score.Loss(), score.Acc(), nil
 }
 
-// save writes the weights of an epoch, and again as the best if no epoch before had as high a validation accuracy.
+// save writes the weights of an epoch, and again as the best if it was evaluated and no epoch before had as high an accuracy.
 func (r *run) save(ctx context.Context, n int, loss, acc float64) error {
 	if r.Dir == "" || n == 0 {
 		return nil

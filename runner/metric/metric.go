@@ -3,7 +3,7 @@ package metric
 
 import "math"
 
-// The metrics of an epoch.
+// The metrics of an epoch. Those of evaluations are missing where none was due; see train.eval_every.
 const (
 	TrainLoss         = "train_loss"          // mean cross-entropy over the epoch's augmented batches, while the weights change; with smoothed labels if asked for
 	TrainAcc          = "train_acc"           // part of those examples that was classified rightly
