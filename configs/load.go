@@ -119,6 +119,12 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 	if n := int(l.Train.CleanEval); n > info.Train {
 		p.Addf(l.Where("train.clean_eval"), "train.clean_eval", "%d is more than the %d training examples there are", n, info.Train)
 	}
+	if ema := l.Train.EMA; ema != nil && !wrong("data") && !wrong("train") {
+		steps := l.Train.Epochs * ((l.Data.TrainExamples(info) + l.Train.Batch - 1) / l.Train.Batch)
+		if ema.Every > steps {
+			p.Addf(l.Where("train.ema.every"), "train.ema.every", "has no effect: there are %d steps in all", steps)
+		}
+	}
 	if wrong("model") || l.Model.Stem == nil || l.Model.Head == nil {
 		return
 	}

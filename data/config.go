@@ -78,6 +78,14 @@ type Fault struct {
 // Error is the path and the problem.
 func (f *Fault) Error() string { return "data." + f.Path + ": " + f.Problem }
 
+// TrainExamples is the number of examples that are trained on, of a data set of these sizes.
+func (c Config) TrainExamples(info Info) int {
+	if c.Limit > 0 {
+		return c.Limit
+	}
+	return info.Train - c.Validation.of(info.Train)
+}
+
 // Check says whether the config can work with a data set of these sizes; the error joins *Fault.
 func (c Config) Check(info Info) error {
 	var faults []error

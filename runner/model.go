@@ -28,7 +28,8 @@ type Model struct {
 	params  []optim.Param // of the trainable parameters, in the net's order
 	grads   []*G.Node
 	updates []update
-	dropout uint64 // key of the masks
+	ema     *averages // nil without train.ema
+	dropout uint64    // key of the masks
 
 	workers []func() // one a thread: they make the updates of a step, at rate
 	wait    sync.WaitGroup
@@ -54,6 +55,9 @@ func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
 		param.Init(p.Experiment.Seed, w)
 		m.arrays[param] = w
 	}
+	if ema := p.Experiment.Train.EMA; ema != nil {
+		m.averageFrom(*ema)
+	}
 	if m.train, err = m.build(rows, true); err == nil {
 		m.eval, err = m.build(rows, false)
 	}
@@ -74,6 +78,9 @@ func (m *Model) Close() {
 		for _, s := range p.Slots {
 			kernels.Free(s)
 		}
+	}
+	if m.ema != nil {
+		m.ema.close()
 	}
 	m.kernels.Close()
 }
@@ -152,22 +159,28 @@ type update struct {
 }
 
 // Update moves the weights by the gradients of the last Forward, at a learning rate, in the step counted from 1 over the
-// whole training. It returns the L2 norm of the whole gradient.
+// whole training, and after some steps their moving averages. It returns the L2 norm of the whole gradient.
 func (m *Model) Update(lr float64, step int) float64 {
 	if m.updates == nil {
 		m.cut()
 	}
 	m.rate, m.step = lr, step
-	m.wait.Add(len(m.workers))
-	for _, work := range m.workers {
-		go work()
-	}
-	m.wait.Wait()
+	m.together(m.workers)
+	m.average(step)
 	var sum float64
 	for i := range m.updates {
 		sum += m.updates[i].squares
 	}
 	return math.Sqrt(sum)
+}
+
+// together has every worker work, each as a goroutine that tells m.wait when it is done.
+func (m *Model) together(workers []func()) {
+	m.wait.Add(len(workers))
+	for _, work := range workers {
+		go work()
+	}
+	m.wait.Wait()
 }
 
 // cut makes the pieces, once the gradients have their places, and who works on them.

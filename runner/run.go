@@ -43,6 +43,7 @@ type Result struct {
 const (
 	LastWeights   = "last.safetensors"           // after the last whole epoch
 	BestWeights   = "best.safetensors"           // after the evaluated epoch with the highest validation accuracy, the first of equals
+	LastEMA       = "last.ema.safetensors"       // the moving average that belongs to LastWeights; only with train.ema
 	LastOptimizer = "last.optimizer.safetensors" // the optimizer's memory that belongs to LastWeights
 )
 
@@ -157,6 +158,15 @@ func (r *run) measure(ctx context.Context, n int) ([]Metric, error) {
 		return nil, err
 	}
 	metrics := []Metric{{metric.ValLoss, loss}, {metric.ValAcc, acc}}
+	if r.model.ema != nil {
+		r.model.swapAverages()
+		loss, acc, err := r.evaluate(ctx, n, "validate the average", r.data.Val, 0)
+		r.model.swapAverages()
+		if err != nil {
+			return nil, err
+		}
+		metrics = append(metrics, Metric{metric.EMAValLoss, loss}, Metric{metric.EMAValAcc, acc})
+	}
 	if clean := r.plan.Experiment.Train.CleanEval; clean != 0 {
 		loss, acc, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean))) // CleanAll is below 0
 		if err != nil {
@@ -280,6 +290,11 @@ func (r *run) save(ctx context.Context, n int, loss, acc float64) error {
 	weights := r.model.Weights()
 	if err := write(LastOptimizer, "optimizer", r.model.optimizerState()); err != nil {
 		return err
+	}
+	if r.model.ema != nil {
+		if err := write(LastEMA, "weights", r.model.exportAll(r.model.ema.arrays)); err != nil {
+			return err
+		}
 	}
 	if err := write(LastWeights, "weights", weights); err != nil {
 		return err

@@ -374,3 +374,12 @@ static void adam(long n, float *w, const float *g, float *m, float *v, const str
 		store_part(w + i, x - u->rate * first / (SQRT(second) + u->eps), lanes);
 	}
 }
+
+// a += rest * (w - a)
+static void average(long n, float *a, const float *w, float rest) {
+	for (long i = 0; i < n; i += VL) {
+		const long lanes = n - i;
+		vec x = load_part(a + i, lanes);
+		store_part(a + i, x + rest * (load_part(w + i, lanes) - x), lanes);
+	}
+}

@@ -58,5 +58,5 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 			[MAX_POOL] = max_pool, [MAX_POOL_GRAD] = max_pool_grad, [AVG_POOL] = avg_pool, [AVG_POOL_GRAD] = avg_pool_grad, \
 			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, \
 		}, \
-		.sgd = sgd, .adam = adam, \
+		.sgd = sgd, .adam = adam, .average = average, \
 	}

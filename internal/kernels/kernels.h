@@ -73,6 +73,7 @@ struct kernels {
 	void (*run[OPERATIONS])(struct pool *, const struct job *);
 	void (*sgd)(long n, float *w, const float *g, float *m, const struct update *);
 	void (*adam)(long n, float *w, const float *g, float *m, float *v, const struct update *);
+	void (*average)(long n, float *a, const float *w, float rest);
 };
 
 // kernels_named returns the table of an instruction set ("avx512", "avx2", "generic") that this processor has, or NULL;

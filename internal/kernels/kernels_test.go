@@ -584,6 +584,12 @@ func TestUpdates(t *testing.T) {
 			l.close("w", w, wantW)
 			l.close("m", m, wantM)
 			l.close("v", v, wantV)
+			average, wantAverage := l.random("average", size), make([]float64, size)
+			copy(wantAverage, wide(average))
+			truth.Average(wantAverage, wide(w), 0.125)
+			Average(average, w, 0.125)
+			l.intact()
+			l.close("average", average, wantAverage)
 		}
 	}
 }

@@ -9,6 +9,8 @@ const (
 	TrainAcc          = "train_acc"           // part of those examples that was classified rightly
 	ValLoss           = "val_loss"            // mean cross-entropy on the validation data, in evaluation mode
 	ValAcc            = "val_acc"             // part of the validation data that is classified rightly
+	EMAValLoss        = "ema_val_loss"        // as val_loss, of the moving average of the weights; only with train.ema
+	EMAValAcc         = "ema_val_acc"         // as val_acc, of the moving average of the weights
 	LR                = "lr"                  // learning rate of the epoch's last step
 	GradNorm          = "grad_norm"           // mean over the epoch's steps of the L2 norm of the whole gradient, without weight decay
 	Seconds           = "seconds"             // wall time of the epoch's training, evaluation not included
@@ -20,7 +22,7 @@ const (
 )
 
 // Names is every metric of an epoch.
-var Names = []string{TrainLoss, TrainAcc, ValLoss, ValAcc, LR, GradNorm, Seconds, ExamplesPerSecond, Steps, Examples, CleanTrainLoss, CleanTrainErr}
+var Names = []string{TrainLoss, TrainAcc, ValLoss, ValAcc, EMAValLoss, EMAValAcc, LR, GradNorm, Seconds, ExamplesPerSecond, Steps, Examples, CleanTrainLoss, CleanTrainErr}
 
 // Mean is a running mean; the zero value is empty.
 type Mean struct{ sum, weight float64 }

@@ -1,4 +1,4 @@
-"""Computes what the tests of runner/optim, runner/schedule, runner/checkpoint and internal/kernels are held against.
+"""Computes what the tests of runner, runner/optim, runner/schedule, runner/checkpoint and internal/kernels are held against.
 
     python scripts/pytorch/golden.py            writes the golden files into the repository
     python scripts/pytorch/golden.py --check    computes them again and says what differs; also reads the checkpoint
@@ -171,6 +171,34 @@ def smoothing():
     return cases
 
 
+# The moving average of weights and of what a net keeps besides, at every third step.
+
+
+def averages():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(4, dtype=torch.float64))
+            self.register_buffer("mean", torch.zeros(3, dtype=torch.float64))
+
+    rng = np.random.default_rng(3)
+    net = Net()
+    cases = []
+    for decay in (0.5, 0.99):
+        average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay), use_buffers=True)
+        values, want = [], []
+        for step in range(1, 13):
+            values.append(rng.standard_normal(7).tolist())
+            with torch.no_grad():
+                net.weight.copy_(torch.tensor(values[-1][:4]))
+                net.mean.copy_(torch.tensor(values[-1][4:]))
+            if step % 3 == 0:
+                average.update_parameters(net)
+                want.append(average.module.weight.tolist() + average.module.mean.tolist())
+        cases.append(dict(decay=decay, every=3, values=values, averages=want))
+    return cases
+
+
 # A small checkpoint: as the format's own library writes it, and the same one as it must read ours.
 
 TENSORS = {
@@ -209,6 +237,7 @@ def main():
     texts = {
         ROOT / "optim/testdata/sequences.json": text(optimizers()),
         ROOT / "schedule/testdata/factors.json": text(schedules()),
+        ROOT / "testdata/pytorch-averages.json": text(averages()),
         ROOT.parent / "internal/kernels/testdata/smoothing.json": text(smoothing()),
     }
     if not check:
