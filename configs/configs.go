@@ -43,6 +43,7 @@ type Train struct {
 	Batch          int       `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
 	LabelSmoothing float64   `yaml:"label_smoothing" doc:"part of each training target that all classes share equally (Szegedy 2016); evaluation has none" check:"min=0,lt=1"`
 	EvalEvery      int       `yaml:"eval_every" doc:"evaluate after every so many epochs, and before the first and after the last" check:"min=1"`
+	TTA            string    `yaml:"tta" doc:"flip: evaluate each picture mirrored left and right too, and classify by the mean of both logits, beside the plain evaluation" check:"oneof=none|flip"`
 	EMA            *EMA      `yaml:"ema" doc:"keep a moving average of the weights too, and evaluate it beside them; none when absent"`
 	CleanEval      CleanEval `yaml:"clean_eval" doc:"training examples that are evaluated with the validation data, as they are: none, all, or a number"`
 }
@@ -106,6 +107,6 @@ func Default() Experiment {
 		Data:     data.Defaults(),
 		Model:    blocks.DefaultModel(),
 		Schedule: &schedule.Constant{},
-		Train:    Train{Batch: 128, EvalEvery: 1},
+		Train:    Train{Batch: 128, EvalEvery: 1, TTA: "none"},
 	}
 }

@@ -31,6 +31,9 @@ type Model struct {
 	ema     *averages // nil without train.ema
 	dropout uint64    // key of the masks
 
+	logits []float32 // of an evaluated batch, for the mean with those of its mirror image
+	losses []float32 // of its rows
+
 	workers []func() // one a thread: they make the updates of a step, at rate
 	wait    sync.WaitGroup
 	rate    float64
@@ -42,6 +45,7 @@ type pass struct {
 	graph  *ops.Graph[float32]
 	images []float32
 	loss   ops.CrossEntropy[float32]
+	logits *G.Node // [batch classes]; its values are kept where they are an output
 }
 
 // NewModel builds the graphs of a plan for batches of at most so many rows, and draws the initial weights of its seed. Close
@@ -104,7 +108,11 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 	if err := ops.Build(func() { p.loss = p.graph.SoftmaxCrossEntropy(low.Logits, smoothing) }); err != nil {
 		return p, err
 	}
+	p.logits = low.Logits
 	outputs := G.Nodes{p.loss.Loss}
+	if !train && m.plan.Experiment.Train.TTA == "flip" {
+		outputs = append(outputs, p.logits)
+	}
 	if train {
 		if m.grads, err = p.graph.Gradients(p.loss.Loss, low.Params); err != nil {
 			return p, fmt.Errorf("differentiate the net: %w", err)
@@ -128,6 +136,11 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 // run computes a batch and returns its mean loss and how many of its rows were classified rightly.
 func (p *pass) run(b data.Batch) (loss float64, correct int, err error) {
 	copy(p.images, b.X)
+	return p.again(b)
+}
+
+// again computes the images that are there, with the labels of a batch.
+func (p *pass) again(b data.Batch) (loss float64, correct int, err error) {
 	copy(p.graph.Labels, b.Labels)
 	p.graph.Rows = b.Rows
 	if err := p.graph.Run(); err != nil {
@@ -148,6 +161,38 @@ func (m *Model) Forward(b data.Batch, epoch, step int) (loss float64, correct in
 
 // Evaluate computes the loss of a batch in evaluation mode.
 func (m *Model) Evaluate(b data.Batch) (loss float64, correct int, err error) { return m.eval.run(b) }
+
+// Mirrored computes the batch of the last Evaluate again, every picture mirrored left and right, and returns the mean loss and
+// the number of hits of the mean of both logits. The experiment must have asked for it: train.tta.
+func (m *Model) Mirrored(b data.Batch) (loss float64, correct int, err error) {
+	p, s := &m.eval, m.plan.Net.Input.Shape
+	h, w, c := s[0], s[1], s[2]
+	n := b.Rows * m.plan.Net.Classes
+	if m.logits == nil {
+		m.logits = make([]float32, len(p.graph.Value(p.logits)))
+		m.losses = make([]float32, len(p.loss.PerRow))
+	}
+	copy(m.logits[:n], p.graph.Value(p.logits))
+	for row := range b.Rows * h {
+		from, to := b.X[row*w*c:][:w*c], p.images[row*w*c:][:w*c]
+		for x := range w {
+			copy(to[x*c:][:c], from[(w-1-x)*c:])
+		}
+	}
+	if _, _, err := p.again(b); err != nil {
+		return 0, 0, err
+	}
+	for i, v := range p.graph.Value(p.logits)[:n] {
+		m.logits[i] = (m.logits[i] + v) / 2
+	}
+	m.kernels.SoftmaxCrossEntropy(b.Rows, m.plan.Net.Classes, m.logits[:n], b.Labels, 0, m.losses[:b.Rows], nil, p.loss.Correct[:b.Rows])
+	sum := 0.0
+	for i, l := range m.losses[:b.Rows] {
+		sum += float64(l)
+		correct += int(p.loss.Correct[i])
+	}
+	return sum / float64(b.Rows), correct, nil
+}
 
 // piece is the number of weights that one goroutine updates at a time.
 const piece = 1 << 16

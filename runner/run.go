@@ -153,26 +153,33 @@ func (r *run) epoch(ctx context.Context, n int) error {
 
 // measure evaluates the net after epoch n: validation loss and accuracy, then what else is asked for.
 func (r *run) measure(ctx context.Context, n int) ([]Metric, error) {
-	loss, acc, err := r.evaluate(ctx, n, "validate", r.data.Val, 0)
+	e := r.plan.Experiment
+	score, mirrored, err := r.evaluate(ctx, n, "validate", r.data.Val, 0, e.Train.TTA == "flip")
 	if err != nil {
 		return nil, err
 	}
-	metrics := []Metric{{metric.ValLoss, loss}, {metric.ValAcc, acc}}
+	metrics := []Metric{{metric.ValLoss, score.Loss()}, {metric.ValAcc, score.Acc()}}
+	if e.Train.TTA == "flip" {
+		metrics = append(metrics, Metric{metric.TTAValLoss, mirrored.Loss()}, Metric{metric.TTAValAcc, mirrored.Acc()})
+	}
 	if r.model.ema != nil {
 		r.model.swapAverages()
-		loss, acc, err := r.evaluate(ctx, n, "validate the average", r.data.Val, 0)
+		score, mirrored, err := r.evaluate(ctx, n, "validate the average", r.data.Val, 0, e.Train.TTA == "flip")
 		r.model.swapAverages()
 		if err != nil {
 			return nil, err
 		}
-		metrics = append(metrics, Metric{metric.EMAValLoss, loss}, Metric{metric.EMAValAcc, acc})
+		metrics = append(metrics, Metric{metric.EMAValLoss, score.Loss()}, Metric{metric.EMAValAcc, score.Acc()})
+		if e.Train.TTA == "flip" {
+			metrics = append(metrics, Metric{metric.EMATTAValLoss, mirrored.Loss()}, Metric{metric.EMATTAValAcc, mirrored.Acc()})
+		}
 	}
-	if clean := r.plan.Experiment.Train.CleanEval; clean != 0 {
-		loss, acc, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean))) // CleanAll is below 0
+	if clean := e.Train.CleanEval; clean != 0 {
+		score, _, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean)), false) // CleanAll is below 0
 		if err != nil {
 			return nil, err
 		}
-		metrics = append(metrics, Metric{metric.CleanTrainLoss, loss}, Metric{metric.CleanTrainErr, 1 - acc})
+		metrics = append(metrics, Metric{metric.CleanTrainLoss, score.Loss()}, Metric{metric.CleanTrainErr, 1 - score.Acc()})
 	}
 	return metrics, nil
 }
@@ -244,8 +251,9 @@ func (r *run) diverged(epoch, step int, what string, value float64) error {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation.
-func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int) (loss, acc float64, err error) {
+// evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation, and with mirror
+// also by the mean of the logits of each and its mirror image.
+func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int, mirror bool) (score, mirrored metric.Score, err error) {
 	e := r.plan.Experiment
 	batches := s.Batches(ctx, data.Order{Batch: e.Train.Batch, Limit: limit})
 	defer batches.Close()
@@ -253,7 +261,6 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 	if limit > 0 {
 		count = min(limit, count)
 	}
-	var score metric.Score
 	start := r.Now()
 	for done := 1; ; done++ {
 		b, ok := batches.Next()
@@ -262,16 +269,23 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 		}
 		loss, correct, err := r.model.Evaluate(b)
 		if err != nil {
-			return 0, 0, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+			return score, mirrored, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
 		}
 		score.Add(loss, correct, b.Rows)
+		if mirror {
+			loss, correct, err := r.model.Mirrored(b)
+			if err != nil {
+				return score, mirrored, fmt.Errorf("%s after epoch %d, mirrored: %w", phase, n, err)
+			}
+			mirrored.Add(loss, correct, b.Rows)
+		}
 		r.Progress.Step(Step{Phase: phase, Epoch: n, Epochs: e.Train.Epochs, Step: done, Steps: r.plan.steps(count), Loss: score.Loss(), Acc: score.Acc(),
 			ExamplesPerSecond: float64(score.Examples()) / r.Now().Sub(start).Seconds()})
 	}
 	if err := batches.Err(); err != nil {
-		return 0, 0, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+		return score, mirrored, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
 	}
-	return score.Loss(), score.Acc(), nil
+	return score, mirrored, nil
 }
 
 // save writes the weights of an epoch, and again as the best if it was evaluated and no epoch before had as high an accuracy.

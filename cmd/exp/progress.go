@@ -92,7 +92,7 @@ func clock(d time.Duration) string {
 var epochMetrics = []struct{ name, format string }{
 	{metric.TrainLoss, "train_loss %.4f"}, {metric.TrainAcc, "train_acc %.4f"},
 	{metric.ValLoss, "val_loss %.4f"}, {metric.ValAcc, "val_acc %.4f"},
-	{metric.EMAValAcc, "ema_val_acc %.4f"},
+	{metric.TTAValAcc, "tta_val_acc %.4f"}, {metric.EMAValAcc, "ema_val_acc %.4f"}, {metric.EMATTAValAcc, "ema_tta_val_acc %.4f"},
 	{metric.CleanTrainErr, "clean_train_err %.4f"}, {metric.ExamplesPerSecond, "%.0f images/s"},
 }
 
