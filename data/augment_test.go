@@ -21,7 +21,7 @@ func TestFlip(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dst := make([]float32, len(src))
-			(&Flip{c.probability}).Apply(dst, src, 2, 3, 2, random(1))
+			(&Flip{Probability: c.probability}).Apply(dst, src, 2, 3, 2, random(1))
 			if !slices.Equal(dst, c.want) {
 				t.Errorf("gave %v, not %v", dst, c.want)
 			}
@@ -30,7 +30,7 @@ func TestFlip(t *testing.T) {
 	t.Run("every other time", func(t *testing.T) {
 		r, dst, n := random(1), make([]float32, len(src)), 0
 		for range 1000 {
-			(&Flip{0.5}).Apply(dst, src, 2, 3, 2, r)
+			(&Flip{Probability: 0.5}).Apply(dst, src, 2, 3, 2, r)
 			if dst[0] == 3 {
 				n++
 			}
