@@ -1,9 +1,16 @@
 // The kernels for any processor: registers of 4 floats, which x86-64 and arm64 both have, and no intrinsics.
+#ifdef LIKE_AVX512 // tests the block sizes of AVX-512 where no processor has it; slow
+#define VL 16
+#define ROWS 8
+#define GRAD_ROWS 8
+#define CHUNK(c) ((c) < 256 ? 32 : 16)
+#else
 #define VL 4
 #define ROWS 6
-#define COLS 2
 #define GRAD_ROWS 4
 #define CHUNK(c) 12
+#endif
+#define COLS 2
 #define MAX(a, b) larger(a, b)
 #define KEEP(t, v) positive(t, v)
 #define SQRT(v) square_root(v)
