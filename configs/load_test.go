@@ -347,7 +347,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		}
 	}
 	_, err := Load("resnet_cifar", Options{})
-	want := "resnet_cifar: there is no such file; did you mean \"resnet-cifar\"?\n   shipped experiments: he2015, he2015-plain, plain-cifar, quickstart, resnet-cifar\n1 mistake; nothing was run"
+	want := "resnet_cifar: there is no such file; did you mean \"resnet-cifar\"?\n   shipped experiments: best-cifar, fast-cifar, he2015, he2015-plain, plain-cifar, quickstart, resnet-cifar\n1 mistake; nothing was run"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
