@@ -260,7 +260,7 @@ func TestBatchesAllocateNothing(t *testing.T) {
 	cfg := Defaults()
 	cfg.Dataset = &Synthetic{Train: 100, Test: 10, Seed: 1, Noise: 10}
 	s := prepare(t, cfg, 1).Train
-	o := Order{Batch: 10, Augment: []Augment{&Affine{Rotate: 10, Shift: 0.1}, &Flip{Probability: 0.5}, &Flip{Probability: 0.5, Alternate: true}, &Crop{4, "reflect"}}}
+	o := Order{Batch: 10, Augment: []Augment{&Affine{Rotate: 10, Shift: 0.1}, &Flip{Probability: 0.5}, &Flip{Probability: 0.5, Alternate: true}, &Cutout{8}, &Crop{4, "reflect"}}}
 	m, batch := newMaker(s, o), Batch{X: make([]float32, 10*3072), Labels: make([]int32, 10)}
 	order := all(10)
 	if n := testing.AllocsPerRun(20, func() { m.fill(batch, order) }); n != 0 {
