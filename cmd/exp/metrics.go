@@ -13,6 +13,7 @@ import (
 // metricOrder is the order in which metrics are shown; others follow by name.
 var metricOrder = []string{
 	metric.CleanTrainErr, metric.CleanTrainLoss, metric.TrainLoss, metric.TrainAcc, metric.ValLoss, metric.ValAcc, bestValAcc,
+	metric.TTAValLoss, metric.TTAValAcc, metric.EMAValLoss, metric.EMAValAcc, metric.EMATTAValLoss, metric.EMATTAValAcc,
 	metric.LR, metric.GradNorm, metric.Seconds, totalSeconds, metric.ExamplesPerSecond, metric.Steps, metric.Examples,
 }
 
@@ -35,7 +36,8 @@ func compareMetrics(a, b string) int {
 // metricText writes a metric's values with the digits that mean something.
 func metricText(name string) func(any) string {
 	switch name {
-	case metric.CleanTrainErr, metric.CleanTrainLoss, metric.TrainLoss, metric.TrainAcc, metric.ValLoss, metric.ValAcc, bestValAcc:
+	case metric.CleanTrainErr, metric.CleanTrainLoss, metric.TrainLoss, metric.TrainAcc, metric.ValLoss, metric.ValAcc, bestValAcc,
+		metric.TTAValLoss, metric.TTAValAcc, metric.EMAValLoss, metric.EMAValAcc, metric.EMATTAValLoss, metric.EMATTAValAcc:
 		return term.Fixed(4)
 	case metric.Seconds, totalSeconds:
 		return term.Fixed(1)

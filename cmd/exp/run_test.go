@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"exp/runner/metric"
 	"exp/tracking"
 )
 
@@ -399,5 +401,54 @@ func TestTerminal(t *testing.T) {
 				t.Errorf("standard output is\n%q", &out)
 			}
 		})
+	}
+}
+
+// TestEveryMetricHasItsPlaceAndItsColumn records a run that has all of them.
+func TestEveryMetricHasItsPlaceAndItsColumn(t *testing.T) {
+	for _, name := range metric.Names {
+		if !slices.Contains(metricOrder, name) {
+			t.Errorf("%s is shown in no order of ours", name)
+		}
+	}
+	t.Chdir(t.TempDir())
+	write(t, "tiny.yaml", tiny)
+	write(t, "recipe.yaml", `
+extends: tiny.yaml
+data: {augment: [{type: flip, alternate: true}, {type: cutout, size: 8}]}
+model: {unit: {shortcut: identity, zero_init: true}}
+optimizer: {norm_bias_lr: 8}
+train: {label_smoothing: 0.1, eval_every: 2, clean_eval: all, tta: flip, ema: {every: 2}}
+`)
+	var out, talk bytes.Buffer
+	a := &app{out: &out, err: &talk, getenv: func(string) string { return "" }, now: time.Now, host: "here"}
+	ctx := context.Background()
+	if code := a.main(ctx, []string{"run", "recipe.yaml"}); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, &talk)
+	}
+	for _, text := range []string{"\nepoch 1/3  train_loss ", "\nepoch 3/3  train_loss ", "  tta_val_acc 0.", "  ema_val_acc 0.", "  ema_tta_val_acc 0."} {
+		if !strings.Contains(talk.String(), text) {
+			t.Errorf("%q is missing in\n%s", text, &talk)
+		}
+	}
+	store, err := tracking.OpenReader(ctx, "runs/exp.db", a.env())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	got, err := store.Query(ctx, "SELECT "+strings.Join(metric.Names, ", ")+" FROM epochs ORDER BY epoch")
+	if err != nil || len(got.Rows) != 4 {
+		t.Fatalf("%d epochs, %v", len(got.Rows), err)
+	}
+	for epoch, row := range got.Rows {
+		for i, name := range metric.Names {
+			want := epoch > 0
+			if strings.Contains(name, "val_") || strings.HasPrefix(name, "clean_") {
+				want = epoch != 1
+			}
+			if (row[i] != nil) != want {
+				t.Errorf("epoch %d: %s is %v", epoch, name, row[i])
+			}
+		}
 	}
 }
