@@ -141,28 +141,44 @@ func Model(unit blocks.Unit, filters int, down blocks.Down) blocks.Model {
 }
 
 // EveryUnit calls f with a small net of every registered Unit with every registered shortcut, once for each way to shrink
-// the image. Where a shortcut refuses to join two shapes, as identity does, the net has only one.
+// the image, and again with zero_init where the Unit has that. Where a shortcut refuses to join two shapes, as identity does,
+// the net has only one.
 func EveryUnit(t *testing.T, classes int, f func(t *testing.T, model blocks.Model, net *blocks.Net)) {
 	for _, u := range blocks.Units.Names() {
 		for _, s := range blocks.Shortcuts.Names() {
 			for _, d := range []blocks.Down{{Pool: "max", Stride: 1}, {Pool: "average", Stride: 1}, {Pool: "none", Stride: 2}} {
-				t.Run(fmt.Sprintf("%s %s pool=%s stride=%d", u, s, d.Pool, d.Stride), func(t *testing.T) {
+				for _, zero := range []bool{false, true} {
 					unit, _ := blocks.Units.New(u)
 					shortcut, _ := blocks.Shortcuts.New(s)
-					reflect.ValueOf(unit).Elem().FieldByName("Shortcut").Set(reflect.ValueOf(shortcut))
-					m := Model(unit, 6, d)
-					net, err := blocks.New(m, blocks.Shape{8, 8, 3}, classes)
-					var refused *blocks.Error
-					if errors.As(err, &refused) {
-						t.Log(err)
-						m = Model(unit, 4, blocks.Down{Pool: "none", Stride: 1})
-						net, err = blocks.New(m, blocks.Shape{8, 8, 3}, classes)
+					fields := reflect.ValueOf(unit).Elem()
+					fields.FieldByName("Shortcut").Set(reflect.ValueOf(shortcut))
+					name := fmt.Sprintf("%s %s pool=%s stride=%d", u, s, d.Pool, d.Stride)
+					if zero {
+						option := fields.FieldByName("ZeroInit")
+						if !option.IsValid() {
+							continue
+						}
+						option.SetBool(true)
+						if checked, ok := unit.(interface{ Validate() error }); ok && checked.Validate() != nil {
+							continue // a plain net
+						}
+						name += " zero_init"
 					}
-					if err != nil {
-						t.Fatal(err)
-					}
-					f(t, m, net)
-				})
+					t.Run(name, func(t *testing.T) {
+						m := Model(unit, 6, d)
+						net, err := blocks.New(m, blocks.Shape{8, 8, 3}, classes)
+						var refused *blocks.Error
+						if errors.As(err, &refused) {
+							t.Log(err)
+							m = Model(unit, 4, blocks.Down{Pool: "none", Stride: 1})
+							net, err = blocks.New(m, blocks.Shape{8, 8, 3}, classes)
+						}
+						if err != nil {
+							t.Fatal(err)
+						}
+						f(t, m, net)
+					})
+				}
 			}
 		}
 	}
