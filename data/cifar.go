@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // cifar is a data set in the binary format of Krizhevsky's CIFAR: files of records, each of one or more label bytes and
@@ -68,16 +69,16 @@ func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
 // loadFolder reads unpacked files.
 func (f *cifar) loadFolder(ctx context.Context, env Env, at *found) (*Set, error) {
 	set := f.empty()
-	for _, name := range f.files() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		content, err := os.ReadFile(at.paths[name])
+	files := f.files()
+	errs := make([]error, len(files))
+	var wait sync.WaitGroup
+	for i, name := range files { // together: a run starts sooner
+		wait.Go(func() { errs[i] = f.loadFile(ctx, set, name, at.paths[name]) })
+	}
+	wait.Wait()
+	for _, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", f.title, err)
-		}
-		if err := f.parse(set, name, content); err != nil {
-			return nil, fmt.Errorf("read %s: %s: %w", f.title, at.paths[name], err)
+			return nil, err
 		}
 	}
 	path := filepath.Join(at.folder, f.names)
@@ -93,6 +94,21 @@ func (f *cifar) loadFolder(ctx context.Context, env Env, at *found) (*Set, error
 		env.warn(fmt.Sprintf("%s: the files in %s are laid out like the official ones, but may hold other pictures; they are used as they are (contents %.12s)", f.title, at.folder, set.Hash))
 	}
 	return set, nil
+}
+
+// loadFile reads one unpacked file into its place in the set.
+func (f *cifar) loadFile(ctx context.Context, set *Set, name, path string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", f.title, err)
+	}
+	if err := f.parse(set, name, content); err != nil {
+		return fmt.Errorf("read %s: %s: %w", f.title, path, err)
+	}
+	return nil
 }
 
 // loadArchive reads the archive. If it is the official one and unpacked is not "", it leaves the files there.
@@ -195,10 +211,11 @@ func (f *cifar) parseRecords(content []byte, into Split, first int) error {
 		}
 		into.Labels[first+i] = label
 		pixels := record[f.labels:]
-		red, green, blue := pixels[:plane], pixels[plane:2*plane], pixels[2*plane:3*plane]
+		red, green, blue := pixels[:plane], pixels[plane:][:plane], pixels[2*plane:][:plane]
 		to := into.Pixels[(first+i)*3*plane:][:3*plane]
 		for p, r := range red {
-			to[3*p], to[3*p+1], to[3*p+2] = r, green[p], blue[p]
+			pixel := to[3*p:][:3]
+			pixel[0], pixel[1], pixel[2] = r, green[p], blue[p]
 		}
 	}
 	return nil

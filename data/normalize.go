@@ -1,6 +1,10 @@
 package data
 
-import "math"
+import (
+	"math"
+	"runtime"
+	"sync"
+)
 
 // Normalize is the `normalize:` map: pixels are first scaled to [0,1] (x/255), then y = (x - mean) / std.
 //
@@ -42,18 +46,39 @@ func newNormaliser(how Normalize, s Split, index []int32) *normaliser {
 	return n
 }
 
-// sums adds up the pixel values and their squares over the listed examples, exactly; both [H*W*C].
+// sums adds up the pixel values and their squares over the listed examples, exactly, so in any order; both [H*W*C].
 func sums(s Split, index []int32) (sum, squares []uint64) {
 	size := s.H * s.W * s.C
-	sum, squares = make([]uint64, size), make([]uint64, size)
-	for _, e := range index {
-		for i, v := range s.Pixels[int(e)*size:][:size] {
-			x := uint64(v)
-			sum[i] += x
-			squares[i] += x * x
+	parts := make([][2][]uint64, runtime.GOMAXPROCS(0))
+	var wait sync.WaitGroup
+	for p := range parts {
+		wait.Go(func() {
+			sum, squares := make([]uint64, size), make([]uint64, size)
+			for _, e := range index[len(index)*p/len(parts) : len(index)*(p+1)/len(parts)] {
+				addUp(sum, squares, s.Pixels[int(e)*size:][:size])
+			}
+			parts[p] = [2][]uint64{sum, squares}
+		})
+	}
+	wait.Wait()
+	sum, squares = parts[0][0], parts[0][1]
+	for _, part := range parts[1:] {
+		for i := range size {
+			sum[i] += part[0][i]
+			squares[i] += part[1][i]
 		}
 	}
 	return sum, squares
+}
+
+// addUp adds the values of an example to sums, and their squares.
+func addUp(sum, squares []uint64, pixels []uint8) {
+	sum, squares = sum[:len(pixels)], squares[:len(pixels)]
+	for i, v := range pixels {
+		x := uint64(v)
+		sum[i] += x
+		squares[i] += x * x
+	}
 }
 
 // moments gives the mean and the standard deviation of each of the H*W*C values, on the scale of [0,1], where all values
