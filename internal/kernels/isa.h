@@ -15,6 +15,8 @@
 
 #include "elementwise.h"
 
+#include "blend.h"
+
 static void conv(struct pool *pool, const struct job *job) {
 	if (is_wino(job)) {
 		struct wino p = {.grid = grid_of(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out};
@@ -56,7 +58,8 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 		.run = { \
 			[CONV] = conv, [CONV_GRAD_DATA] = conv_grad_data, [CONV_GRAD_WEIGHTS] = conv_grad_weights, [MAP] = map, \
 			[MAX_POOL] = max_pool, [MAX_POOL_GRAD] = max_pool_grad, [AVG_POOL] = avg_pool, [AVG_POOL_GRAD] = avg_pool_grad, \
-			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, \
+			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [BLEND] = blend, [BLEND_GRAD] = blend_grad, \
+			[DROPOUT] = dropout, [SOFTMAX] = softmax, \
 		}, \
 		.sgd = sgd, .adam = adam, \
 	}

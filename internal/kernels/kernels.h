@@ -47,6 +47,9 @@ struct job {
 	uint64_t key;         // of dropout: elements whose hash is below limit are dropped, others scaled
 	uint32_t limit;
 	float factor;
+	const float *s, *z;   // of a blend: the shortcut (or NULL), and what opens the gate (or NULL)
+	float a, b;           // its factors
+	int gate, part;       // which gate it has, and of what a gradient is asked; see blend.h
 	const int32_t *labels;
 	double smoothing; // of the labels: this part of each target is spread over all classes
 	int32_t *correct;
@@ -64,7 +67,7 @@ struct update {
 // reads grad and stores in out; other gradients of an input are stored in dx.
 enum operation {
 	CONV, CONV_GRAD_DATA, CONV_GRAD_WEIGHTS, MAP, MAX_POOL, MAX_POOL_GRAD, AVG_POOL, AVG_POOL_GRAD,
-	SUBSAMPLE, SUBSAMPLE_GRAD, DROPOUT, SOFTMAX, OPERATIONS
+	SUBSAMPLE, SUBSAMPLE_GRAD, BLEND, BLEND_GRAD, DROPOUT, SOFTMAX, OPERATIONS
 };
 
 // One of these exists for every instruction set.
