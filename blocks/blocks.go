@@ -57,7 +57,7 @@ type Unit interface {
 // Down says how the first Unit of a stage makes the image smaller.
 type Down struct {
 	Pool   string // "none", "max" or "average": the main path is pooled 2x2 before its first layer
-	Stride int    // of the first 3x3 convolution of the main path
+	Stride int    // of the first convolution of the main path
 }
 
 // Factor is the ratio of the sides of input and output.
@@ -113,7 +113,7 @@ type Stage struct {
 	Filters int    `yaml:"filters" doc:"output channels of every Unit" check:"required,min=1,max=65536"`
 	Units   int    `yaml:"units" doc:"number of Units; model.units when absent" check:"min=0,max=10000"`
 	Pool    string `yaml:"pool" doc:"pooling 2x2 of the first Unit's main path" check:"oneof=none|max|average"`
-	Stride  int    `yaml:"stride" doc:"stride of the first Unit's first 3x3 convolution" check:"min=1,max=8"`
+	Stride  int    `yaml:"stride" doc:"stride of the first Unit's first convolution" check:"min=1,max=8"`
 	Unit    Unit   `yaml:"unit" doc:"what its Units are; model.unit, with what this map changes"`
 }
 

@@ -15,7 +15,7 @@ func TestEveryUnitHasTheGradientOfCentralDifferences(t *testing.T) {
 
 func TestIdentityJoinsEqualShapesOnly(t *testing.T) {
 	for _, d := range []blocks.Down{{Pool: "max", Stride: 1}, {Pool: "none", Stride: 2}} {
-		_, err := blocks.New(checktest.Model(&blocks.Preact{Shortcut: &blocks.Identity{}}, 4, d), blocks.Shape{8, 8, 3}, 3)
+		_, err := blocks.New(checktest.Model(&blocks.Preact{Options: blocks.Options{Shortcut: &blocks.Identity{}}}, 4, d), blocks.Shape{8, 8, 3}, 3)
 		var e *blocks.Error
 		if !errors.As(err, &e) || e.Path != "model.stages.1.unit.shortcut" || !strings.Contains(e.Problem, "cannot join 8x8x4 to 4x4x4") {
 			t.Errorf("%+v: %v", d, err)
@@ -24,7 +24,7 @@ func TestIdentityJoinsEqualShapesOnly(t *testing.T) {
 }
 
 func TestOblongImages(t *testing.T) {
-	unit := &blocks.Preact{Shortcut: &blocks.Projection{}, Bias: true}
+	unit := &blocks.Preact{Options: blocks.Options{Shortcut: &blocks.Projection{}, Bias: true}}
 	net, err := blocks.New(checktest.Model(unit, 6, blocks.Down{Pool: "max", Stride: 1}), blocks.Shape{6, 10, 3}, 3)
 	if err != nil {
 		t.Fatal(err)

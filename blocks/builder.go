@@ -16,6 +16,7 @@ type Builder struct {
 	path     string // configuration path of the block being built
 	shortcut bool
 	habit    Habit
+	place    float64 // of the Unit being built among all Units of the net: 1 for the last
 }
 
 // Habit is what a shortcut needs to know of its Unit. Its convolutions follow the Unit's unless told otherwise.
@@ -23,6 +24,10 @@ type Habit struct {
 	Bias bool // convolutions add a learned constant to each output channel
 	Norm bool // batch normalisation after each convolution
 	Down Down // how the branch makes the image smaller
+
+	// Source is what the layers of the shortcut read instead of the Unit's input, nil for the input itself; an input that is
+	// added as it is stays as it is.
+	Source *Layer
 }
 
 // With returns a builder for the shortcut of such a Unit.
@@ -105,6 +110,8 @@ type (
 	}
 	rectifier struct{}
 	addition  struct{}
+	survival  struct{ p float64 }
+	blending  struct{ kernels.Blend } // inputs: what comes past the branch, the branch and, with a gate, what opens it
 	pooling   struct {
 		kernels.Pool
 		average bool
@@ -121,7 +128,8 @@ type Convolution struct {
 	Kernel  int // side of the window
 	Stride  int
 	Bias    bool
-	Zero    bool // the weights start at zero
+	Zero    bool    // the weights start at zero
+	Start   float64 // what the biases start at
 }
 
 // Conv adds a two-dimensional convolution, padded by half its kernel on each side: [H W C] -> [ceil(H/stride) ceil(W/stride) filters].
@@ -138,7 +146,7 @@ func (b *Builder) Conv(name string, x *Layer, c Convolution) *Layer {
 	op.weight = b.weight(name+".weight", init, window*in, window*c.Filters, c.Kernel, c.Kernel, in, c.Filters)
 	params := []*Param{op.weight}
 	if c.Bias {
-		op.bias = b.vector(name+".bias", c.Filters, 0, true)
+		op.bias = b.vector(name+".bias", c.Filters, float32(c.Start), true)
 		params = append(params, op.bias)
 	}
 	return b.add(&Layer{Name: name, Kind: "Conv2D", Inputs: []*Layer{x}, Shape: Shape{k.OutH(), k.OutW(), c.Filters},
@@ -217,6 +225,37 @@ func (b *Builder) Dropout(name string, x *Layer, rate float64) *Layer {
 		return x
 	}
 	return b.add(&Layer{Name: b.name(name), Kind: "Dropout", Inputs: []*Layer{x}, Shape: x.Shape, op: dropout{rate}})
+}
+
+// Survival adds stochastic depth (Huang et al. 2016, "Deep Networks with Stochastic Depth", section 3): in a step of training
+// all of f is kept or left out, and what is left out is not computed, neither forward nor backward; in evaluation f is scaled
+// by the probability with which it is kept. That falls in a line over the Units of the net, from 1 before the first to last
+// at the last (eq. 4). A last of 1 adds nothing.
+func (b *Builder) Survival(name string, f *Layer, last float64) *Layer {
+	if last == 0 || last == 1 {
+		return f
+	}
+	p := 1 - b.place*(1-last)
+	return b.add(&Layer{Name: b.name(name), Kind: "StochasticDepth", Inputs: []*Layer{f}, Shape: f.Shape, op: survival{p}})
+}
+
+// Scaled adds a s + b f, of one shape.
+func (b *Builder) Scaled(name string, s, f *Layer, factorS, factorF float64) *Layer {
+	return b.blend(name, "ScaledAdd", kernels.Blend{A: factorS, B: factorF}, s, f)
+}
+
+// Gated adds (1-g) s + g f if the gate is exclusive, else (1-g) s + f, where g = 1/(1+exp(-z)); all are of one shape.
+func (b *Builder) Gated(name string, s, f, z *Layer, exclusive bool) *Layer {
+	return b.blend(name, "GatedAdd", kernels.Blend{Gate: true, Exclusive: exclusive}, s, f, z)
+}
+
+func (b *Builder) blend(name, kind string, how kernels.Blend, inputs ...*Layer) *Layer {
+	for _, l := range inputs[1:] {
+		if !l.Shape.Equal(inputs[0].Shape) {
+			b.Fail("", fmt.Sprintf("%s cannot join %v to %v", b.name(name), inputs[0].Shape, l.Shape), "")
+		}
+	}
+	return b.add(&Layer{Name: b.name(name), Kind: kind, Inputs: inputs, Shape: inputs[0].Shape, op: blending{how}})
 }
 
 // Dense adds y = x W + b: [in] -> [out].

@@ -22,12 +22,13 @@ type Lowered struct {
 // wherever that operation can do so.
 func Lower[T kernels.Float](n *Net, g *ops.Graph[T], x *G.Node, values func(*Param) []T) (Lowered, error) {
 	l := &lowering[T]{g: g, net: n, values: values, nodes: map[*Param]*G.Node{}, views: map[*Layer]ops.View{n.Input: {Node: x}},
-		readers: map[*Layer][]*Layer{}}
+		readers: map[*Layer][]*Layer{}, chances: map[*Layer]*ops.Chance{}, branches: map[*Layer]*ops.Chance{}}
 	for _, layer := range n.Layers {
 		for _, in := range layer.Inputs {
 			l.readers[in] = append(l.readers[in], layer)
 		}
 	}
+	l.chance()
 	var out Lowered
 	err := ops.Build(func() {
 		for _, p := range n.Params {
@@ -46,17 +47,48 @@ func Lower[T kernels.Float](n *Net, g *ops.Graph[T], x *G.Node, values func(*Par
 }
 
 type lowering[T kernels.Float] struct {
-	g       *ops.Graph[T]
-	net     *Net
-	values  func(*Param) []T
-	nodes   map[*Param]*G.Node
-	views   map[*Layer]ops.View
-	readers map[*Layer][]*Layer
+	g        *ops.Graph[T]
+	net      *Net
+	values   func(*Param) []T
+	nodes    map[*Param]*G.Node
+	views    map[*Layer]ops.View
+	readers  map[*Layer][]*Layer
+	chances  map[*Layer]*ops.Chance // of the layers that not every step of training computes
+	branches map[*Layer]*ops.Chance // by the layers that end them
+}
+
+// chance finds what stochastic depth leaves out: the layers that are only read for a branch.
+func (l *lowering[T]) chance() {
+	of := func(r *Layer) *ops.Chance {
+		op, ok := r.op.(survival)
+		if ok && l.branches[r] == nil {
+			l.branches[r] = ops.NewChance(r.Name, op.p)
+		}
+		if ok {
+			return l.branches[r]
+		}
+		return l.chances[r]
+	}
+	for i := len(l.net.Layers) - 1; i >= 0; i-- {
+		layer := l.net.Layers[i]
+		readers := l.readers[layer]
+		if len(readers) == 0 {
+			continue
+		}
+		c := of(readers[0])
+		for _, r := range readers[1:] {
+			if of(r) != c {
+				c = nil
+			}
+		}
+		l.chances[layer] = c
+	}
 }
 
 // node is the output of a layer as an array.
 func (l *lowering[T]) node(layer *Layer) *G.Node {
 	v := l.view(layer)
+	defer l.g.Under(l.chances[layer])()
 	n := l.g.Map(layer.Name, v, nil)
 	l.views[layer] = ops.View{Node: n}
 	return n
@@ -66,6 +98,7 @@ func (l *lowering[T]) node(layer *Layer) *G.Node {
 func (l *lowering[T]) view(layer *Layer) ops.View {
 	v, ok := l.views[layer]
 	if !ok {
+		defer l.g.Under(l.chances[layer])()
 		v = l.lower(layer)
 		l.views[layer] = v
 	}
@@ -96,6 +129,10 @@ func (l *lowering[T]) lower(layer *Layer) ops.View {
 		return v
 	case addition:
 		return array(l.add(layer))
+	case survival:
+		return array(l.g.Survive(layer.Name, l.branches[layer], l.view(layer.Inputs[0]), nil))
+	case blending:
+		return array(l.blend(layer, op))
 	case pooling:
 		if op.average {
 			return array(l.g.AvgPool(layer.Name, op.Pool, l.view(layer.Inputs[0])))
@@ -130,8 +167,17 @@ func (l *lowering[T]) add(layer *Layer) *G.Node {
 	if carrier, other := l.carrier(layer); carrier != nil {
 		return l.conv(carrier, carrier.op.(convolution), l.node(other))
 	}
-	residual := l.node(layer.Inputs[0])
-	return l.g.Map(layer.Name, l.view(layer.Inputs[1]), residual)
+	residual, f := l.node(layer.Inputs[0]), layer.Inputs[1]
+	if l.survives(f) {
+		return l.g.Survive(layer.Name, l.branches[f], l.view(f.Inputs[0]), residual)
+	}
+	return l.g.Map(layer.Name, l.view(f), residual)
+}
+
+// survives says whether a layer is the end of a branch that may be left out, and an addition its only reader.
+func (l *lowering[T]) survives(f *Layer) bool {
+	_, ok := f.op.(survival)
+	return ok && len(l.readers[f]) == 1
 }
 
 // carrier is the input of an addition that is a convolution and can do the addition of the other input while it stores; or nil.
@@ -153,7 +199,7 @@ func (l *lowering[T]) addReLU(layer *Layer) *G.Node {
 	if _, lowered := l.views[sum]; !ok || lowered || len(l.readers[sum]) > 1 {
 		return nil
 	}
-	if carrier, _ := l.carrier(sum); carrier != nil {
+	if carrier, _ := l.carrier(sum); carrier != nil || l.survives(sum.Inputs[1]) {
 		return nil
 	}
 	v := l.view(sum.Inputs[1])
@@ -161,6 +207,16 @@ func (l *lowering[T]) addReLU(layer *Layer) *G.Node {
 		return nil
 	}
 	return l.g.AddReLU(layer.Name, v, l.node(sum.Inputs[0]))
+}
+
+// blend adds what joins a shortcut and a branch by factors or a gate.
+func (l *lowering[T]) blend(layer *Layer, op blending) *G.Node {
+	s, f := l.node(layer.Inputs[0]), l.view(layer.Inputs[1])
+	var gate *G.Node
+	if op.Gate {
+		gate = l.node(layer.Inputs[2])
+	}
+	return l.g.Blend(layer.Name, op.Blend, s, f, gate)
 }
 
 // allReadViews says whether every reader of a layer can normalise and rectify while it loads.

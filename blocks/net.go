@@ -64,6 +64,10 @@ func New(m Model, input Shape, classes int) (*Net, error) {
 func (b *Builder) model(m Model, input Shape, classes int) {
 	net := b.net
 	net.Input = b.add(&Layer{Name: "input", Kind: "InputLayer", Shape: input, op: source{}})
+	units, built := 0, 0
+	for _, s := range m.Stages {
+		units += s.Units
+	}
 	x := m.Stem.Build(b.In("stem").at("model.stem"), net.Input)
 	for i, s := range m.Stages {
 		unit := s.Unit
@@ -77,6 +81,8 @@ func (b *Builder) model(m Model, input Shape, classes int) {
 		}
 		down.Stride = max(1, down.Stride)
 		for u := range s.Units {
+			built++
+			stage.place = float64(built) / float64(units)
 			x = unit.Build(stage.In("units."+strconv.Itoa(u)).at(fmt.Sprintf("model.stages.%d", i)), x, s.Filters, down)
 			down = Down{Pool: "none", Stride: 1}
 		}

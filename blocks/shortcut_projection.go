@@ -17,6 +17,11 @@ func (p *Projection) Join(b *Builder, x, f *Layer) *Layer {
 	if x.Shape.Equal(f.Shape) {
 		return b.Add("add", x, f)
 	}
+	return b.Add("add", p.project(b, "projection", x, f), f)
+}
+
+// project adds the 1x1 convolution that gives x the shape of f.
+func (p *Projection) project(b *Builder, shortcut string, x, f *Layer) *Layer {
 	s, habit := b.Shortcut(), b.habit
 	if p.Norm != nil {
 		habit.Norm = *p.Norm
@@ -24,10 +29,10 @@ func (p *Projection) Join(b *Builder, x, f *Layer) *Layer {
 	if p.Bias != nil {
 		habit.Bias = *p.Bias
 	}
-	stride := strideTo(b, "projection", x, f)
-	y := s.Conv("conv", x, Convolution{Filters: f.Shape.channels(), Kernel: 1, Stride: stride, Bias: habit.Bias})
+	stride := strideTo(b, shortcut, x, f)
+	y := s.Conv("conv", b.source(x), Convolution{Filters: f.Shape.channels(), Kernel: 1, Stride: stride, Bias: habit.Bias})
 	if habit.Norm {
 		y = s.BatchNorm("bn", y)
 	}
-	return b.Add("add", y, f)
+	return y
 }

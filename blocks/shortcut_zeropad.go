@@ -11,15 +11,20 @@ func init() {
 }
 
 // Join implements Shortcut.
-func (*ZeroPad) Join(b *Builder, x, f *Layer) *Layer {
+func (z *ZeroPad) Join(b *Builder, x, f *Layer) *Layer {
+	return b.Add("add", pad(b, "zero-pad", x, f), f)
+}
+
+// pad gives x the shape of f; an x that has it stays as it is.
+func pad(b *Builder, shortcut string, x, f *Layer) *Layer {
 	if x.Shape.Equal(f.Shape) {
-		return b.Add("add", x, f)
+		return x
 	}
-	stride := strideTo(b, "zero-pad", x, f)
+	stride := strideTo(b, shortcut, x, f)
 	if f.Shape.channels() < x.Shape.channels() {
 		b.Fail("unit.shortcut", fmt.Sprintf("zero-pad cannot join %v to %v in %s: it only adds channels", x.Shape, f.Shape, b.scope), "use `projection`")
 	}
-	return b.Add("add", b.Shortcut().Subsample("pad", x, stride, f.Shape.channels()), f)
+	return b.Shortcut().Subsample("pad", b.source(x), stride, f.Shape.channels())
 }
 
 // strideTo is the stride of a shortcut beside a branch that makes the image smaller by the Unit's Down.
@@ -31,4 +36,25 @@ func strideTo(b *Builder, shortcut string, x, f *Layer) int {
 			"choose an image side that every pooling divides, `stride` instead of `pool`, or `shortcut: none`")
 	}
 	return stride
+}
+
+// source is what the layers of a shortcut of x read.
+func (b *Builder) source(x *Layer) *Layer {
+	if b.habit.Source != nil {
+		return b.habit.Source
+	}
+	return x
+}
+
+// Transform is the choice of shortcuts that say nothing of Units that change the shape.
+type Transform struct {
+	Transform string `yaml:"transform" doc:"what gives the input the branch's shape where they differ: zero-pad (He 2015, option A) or a projection (option B)" check:"oneof=zero-pad|projection"`
+}
+
+// transformed is x in the shape of f.
+func (t Transform) transformed(b *Builder, shortcut string, x, f *Layer) *Layer {
+	if t.Transform == "projection" && !x.Shape.Equal(f.Shape) {
+		return (&Projection{}).project(b, shortcut, x, f)
+	}
+	return pad(b, t.Transform, x, f)
 }

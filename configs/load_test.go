@@ -347,7 +347,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		}
 	}
 	_, err := Load("resnet_cifar", Options{})
-	want := "resnet_cifar: there is no such file; did you mean \"resnet-cifar\"?\n   shipped experiments: best-cifar, fast-cifar, he2015, he2015-plain, plain-cifar, quickstart, resnet-cifar\n1 mistake; nothing was run"
+	want := "resnet_cifar: there is no such file; did you mean \"resnet-cifar\"?\n   shipped experiments: best-cifar, fast-cifar, he2015, he2015-110, he2015-plain, he2016-preact-164, he2016-shortcuts, plain-cifar, quickstart, resnet-cifar, wrn-16-4, wrn-28-10\n1 mistake; nothing was run"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

@@ -54,6 +54,26 @@ func TestNetsHaveThePublishedNumbersOfParameters(t *testing.T) {
 		{"he2015", []string{projection, "model.units=9"}, 56, 855_770, 4_256, 0},
 		{"he2015", []string{projection, "model.units=18"}, 110, 1_730_714, 8_288, 0},
 		{"he2015", []string{projection, "model.unit.shortcut.norm=false"}, 20, 272_282, 1_376, 0},
+		{"he2015", []string{"model.unit.shortcut=projection-all"}, 20, 283_962, 0, 0},
+		{"he2015", []string{"model.unit.shortcut=projection-all", "model.units=5"}, 32, 489_594, 0, 0},
+		{"he2015", []string{"model.unit.shortcut=projection-all", "model.units=7"}, 44, 695_226, 0, 0},
+		{"he2015", []string{"model.unit.shortcut=projection-all", "model.units=9"}, 56, 900_858, 0, 0},
+		{"he2015-110", nil, 110, 1_727_962, 8_096, 252.89},
+		{"he2015-110", []string{"model.unit.shortcut=projection-all"}, 110, 1_826_202, 0, 0},
+		{"he2016-shortcuts", nil, 110, 1_727_962, 8_096, 252.89},
+		// The gate has as many weights as option C's convolutions, and biases instead of batch normalisations.
+		{"he2016-shortcuts", []string{"model.unit.shortcut=gated"}, 110, 1_727_962 + (1_826_202 - 1_727_962) - 18*(16+32+64), 8_096, 0},
+		{"he2016-shortcuts", []string{"model.unit.shortcut=scaled"}, 110, 1_727_962, 8_096, 252.89},
+		{"he2016-preact-164", nil, 164, 1_703_258, 24_224, 244.50},
+		{"he2016-preact-164", []string{"model.units=111"}, 1001, 10_327_706, 149_216, 1487.85},
+		{"he2015", []string{"model.unit={type: bottleneck, shortcut: projection}", "model.stages.0.filters=64", "model.stages.1.filters=128", "model.stages.2.filters=256", "model.units=18"}, 164, 1_704_154, 25_120, 0},
+		// Pre-activation basic Units: as many as post-activation ones, for the head has the normalisation that the stem lacks.
+		{"he2015", []string{"model.unit={type: preact, shortcut: zero-pad, bias: false}", "model.stem={type: conv, filters: 16, bias: false}", "model.head=classifier"}, 20, 269_722, 1_376, 40.55},
+		{"he2015", []string{"model.unit.order=full-preact", "model.stem={type: conv, filters: 16, bias: false}", "model.head=classifier"}, 20, 269_722, 1_376, 40.55},
+		// Zagoruyko counts the three projections and not the dense layer: 2 more than the main path has.
+		{"wrn-16-4", nil, 14, 2_748_890, 3_616, 392.61},
+		{"wrn-28-10", nil, 26, 36_479_194, 17_952, 5243.33},
+		{"wrn-16-4", []string{"model.units=6"}, 38, 8_949_210, 0, 1298.58},
 		{"he2015", []string{"model.units=200"}, 1202, 19_421_274, 89_632, 2829.24},
 	} {
 		t.Run(c.experiment+" "+strings.Join(c.set, " "), func(t *testing.T) {

@@ -27,6 +27,8 @@
 
 #include "elementwise.h"
 
+#include "blend.h"
+
 #include "peak.h"
 
 // Which way a convolution is computed: the first that its algorithm allows and its shape permits.
@@ -68,7 +70,8 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 		.run = { \
 			[CONV] = conv, [CONV_GRAD_DATA] = conv_grad_data, [CONV_GRAD_WEIGHTS] = conv_grad_weights, [MAP] = map, \
 			[MAX_POOL] = max_pool, [MAX_POOL_GRAD] = max_pool_grad, [AVG_POOL] = avg_pool, [AVG_POOL_GRAD] = avg_pool_grad, \
-			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, [PEAK] = peak, \
+			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [BLEND] = blend, [BLEND_GRAD] = blend_grad, \
+			[DROPOUT] = dropout, [SOFTMAX] = softmax, [PEAK] = peak, \
 		}, \
 		.sgd = sgd, .adam = adam, .average = average, \
 	}

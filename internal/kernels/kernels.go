@@ -130,6 +130,12 @@ type Backend[T Float] interface {
 	// SubsampleGrad: dx [n,h,w,c] is g where a value was taken and 0 elsewhere.
 	SubsampleGrad(n, h, w, c, stride, channels int, g ReadGrad[T], dx []T)
 
+	// Blend: y = p s + q v, see [Blend]. s may be nil, for none; z is nil without a gate.
+	Blend(how Blend, channels int, s []T, in Read[T], z []T, out Write[T])
+	// BlendGrad: the gradient of one part from that of y: p g, q g, or dp/dz s g + dq/dz v g. s and in are only read for
+	// that of the gate.
+	BlendGrad(how Blend, of BlendPart, channels int, s []T, in Read[T], z []T, g ReadGrad[T], dx []T)
+
 	// Dropout: y[i] = x[i]/(1-rate), or 0 with probability rate, decided by (key, i) alone. It is its own gradient.
 	Dropout(x []T, rate float64, key uint64, y []T)
 

@@ -52,6 +52,9 @@ struct job {
 	uint64_t key;         // of dropout: elements whose hash is below limit are dropped, others scaled
 	uint32_t limit;
 	float factor;
+	const float *s, *z;   // of a blend: the shortcut (or NULL), and what opens the gate (or NULL)
+	float a, b;           // its factors
+	int gate, part;       // which gate it has, and of what a gradient is asked; see blend.h
 	const int32_t *labels;
 	double smoothing; // of the labels: this part of each target is spread over all classes
 	int32_t *correct;
@@ -71,7 +74,7 @@ struct update {
 enum { PEAK_MACS = 3 << 22 };
 enum operation {
 	CONV, CONV_GRAD_DATA, CONV_GRAD_WEIGHTS, MAP, MAX_POOL, MAX_POOL_GRAD, AVG_POOL, AVG_POOL_GRAD,
-	SUBSAMPLE, SUBSAMPLE_GRAD, DROPOUT, SOFTMAX, PEAK, OPERATIONS
+	SUBSAMPLE, SUBSAMPLE_GRAD, BLEND, BLEND_GRAD, DROPOUT, SOFTMAX, PEAK, OPERATIONS
 };
 
 // One of these exists for every instruction set.

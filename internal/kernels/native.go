@@ -414,6 +414,38 @@ func (n *Native) SubsampleGrad(batch, h, w, c, stride, channels int, g ReadGrad[
 	n.run(C.SUBSAMPLE_GRAD)
 }
 
+// Blend implements [Backend].
+func (n *Native) Blend(how Blend, channels int, s []float32, in Read[float32], z []float32, out Write[float32]) {
+	checkBlend(how, channels, s, in, z, out)
+	j := n.begin()
+	n.blend(j, how, channels, len(in.X))
+	j.s, j.in, j.z, j.out = n.floats(s), n.source(in, channels), n.floats(z), n.sink(out)
+	n.run(C.BLEND)
+}
+
+// BlendGrad implements [Backend].
+func (n *Native) BlendGrad(how Blend, of BlendPart, channels int, s []float32, in Read[float32], z []float32, g ReadGrad[float32], dx []float32) {
+	checkBlendGrad(how, of, channels, s, in, z, g, dx)
+	j := n.begin()
+	n.blend(j, how, channels, len(dx))
+	j.part = C.int(of)
+	if of == OfGate {
+		j.s, j.in = n.floats(s), n.source(in, channels)
+	}
+	j.z, j.grad, j.dx = n.floats(z), n.gradient(g), n.floats(dx)
+	n.run(C.BLEND_GRAD)
+}
+
+func (n *Native) blend(j *C.struct_job, how Blend, channels, count int) {
+	j.count, j.c, j.a, j.b = C.long(count), C.long(channels), C.float(how.A), C.float(how.B)
+	switch {
+	case how.Exclusive:
+		j.gate = 2
+	case how.Gate:
+		j.gate = 1
+	}
+}
+
 // Dropout implements [Backend].
 func (n *Native) Dropout(x []float32, rate float64, key uint64, y []float32) {
 	checkDropout(len(x), len(y), rate)

@@ -334,6 +334,53 @@ func subsample(n, h, w, stride int, visit func(p, q int)) {
 	}
 }
 
+// Blend implements [Backend].
+func (Reference[T]) Blend(how Blend, channels int, s []T, in Read[T], z []T, out Write[T]) {
+	checkBlend(how, channels, s, in, z, out)
+	y := widen(in.all(channels))
+	for i, v := range y {
+		p, q := factors(how, z, i)
+		y[i] = q * v
+		if s != nil {
+			y[i] += p * float64(s[i])
+		}
+	}
+	out.all(channels, y)
+}
+
+// BlendGrad implements [Backend].
+func (Reference[T]) BlendGrad(how Blend, of BlendPart, channels int, s []T, in Read[T], z []T, g ReadGrad[T], dx []T) {
+	checkBlendGrad(how, of, channels, s, in, z, g, dx)
+	v := in.all(channels)
+	for i, d := range g.all(channels) {
+		p, q := factors(how, z, i)
+		switch of {
+		case OfShortcut:
+			dx[i] = T(p * float64(d))
+		case OfBranch:
+			dx[i] = T(q * float64(d))
+		case OfGate:
+			slope := -float64(s[i]) // of y along g
+			if how.Exclusive {
+				slope += float64(v[i])
+			}
+			dx[i] = T(slope * p * (1 - p) * float64(d))
+		}
+	}
+}
+
+// factors are p and q of element i.
+func factors[T Float](how Blend, z []T, i int) (p, q float64) {
+	if !how.Gate {
+		return how.A, how.B
+	}
+	p = 1 / (1 + math.Exp(float64(z[i])))
+	if how.Exclusive {
+		return p, 1 / (1 + math.Exp(-float64(z[i])))
+	}
+	return p, 1
+}
+
 // Dropout implements [Backend].
 func (Reference[T]) Dropout(x []T, rate float64, key uint64, y []T) {
 	checkDropout(len(x), len(y), rate)

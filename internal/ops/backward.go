@@ -24,6 +24,7 @@ func (g *Graph[T]) gradients(loss *G.Node, params G.Nodes) G.Nodes {
 			continue
 		}
 		o := operation[T](n)
+		g.chance = o.chance // the derivative of what a step leaves out is left out too
 		grads, err := o.SymDiff(o.inputs, n, g.total(n, terms[n]))
 		if err != nil {
 			g.fail("differentiate %v: %w", o, err)
@@ -34,6 +35,7 @@ func (g *Graph[T]) gradients(loss *G.Node, params G.Nodes) G.Nodes {
 			}
 		}
 	}
+	g.chance = nil
 	result := make(G.Nodes, len(params))
 	for i, p := range params {
 		if len(terms[p]) == 0 {

@@ -23,7 +23,7 @@ type Graph[T kernels.Float] struct {
 	Rows int
 	// Labels holds the class of each row.
 	Labels []int32
-	// Seed keys the masks of dropout; change it between steps.
+	// Seed keys the masks of dropout and what stochastic depth leaves out; change it between steps.
 	Seed uint64
 
 	batch  int
@@ -34,6 +34,7 @@ type Graph[T kernels.Float] struct {
 	tape   []*G.Node // operations of the forward pass in the order in which they were made
 	needs  map[*G.Node]bool
 	taping bool
+	chance *Chance // of the operations that are added
 
 	machine  G.VM
 	planned  bool
@@ -78,7 +79,7 @@ func (g *Graph[T]) Compile(outputs ...*G.Node) error {
 		if o == nil {
 			return fmt.Errorf("output %s is not an operation", n.Name())
 		}
-		o.kept = true
+		o.kept, o.leaves = true, true
 	}
 	stack := append(G.Nodes(nil), outputs...)
 	for len(stack) > 0 {
@@ -96,6 +97,7 @@ func (g *Graph[T]) Compile(outputs ...*G.Node) error {
 		for i, in := range o.inputs {
 			if p := operation[T](in); p != nil && !contains(o.inputs[:i], in) {
 				p.readers++
+				p.leaves = p.leaves || p.chance != o.chance
 			}
 			stack = append(stack, in)
 		}

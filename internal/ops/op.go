@@ -31,6 +31,8 @@ type op[T kernels.Float] struct {
 
 	sums   []float64 // where run leaves Σy and Σy² per channel, if a normalisation asked for it
 	sum    func() []float64
+	chance *Chance // of the part of the net that it belongs to; nil where every step computes it
+	leaves bool    // an operation with another chance reads the result
 	join   *join   // set where the operation is a gradient that its reader can compute while it loads
 	normal *normal // set where the operation is a normalisation in training
 
@@ -56,7 +58,7 @@ func operation[T kernels.Float](n *G.Node) *op[T] {
 
 // apply adds an operation to the graph.
 func (g *Graph[T]) apply(o *op[T], inputs ...*G.Node) *G.Node {
-	o.graph, o.inputs = g, inputs
+	o.graph, o.inputs, o.chance = g, inputs, g.chance
 	n, err := G.ApplyOp(o, inputs...)
 	if err != nil {
 		g.fail("add %s of %s: %w", o.kind, o.name, err)
@@ -81,11 +83,17 @@ func (o *op[T]) Do(values ...G.Value) (result G.Value, err error) {
 	for i, v := range values {
 		o.in[i] = slice[T](v)
 	}
-	if f := o.graph.profiler; f != nil {
+	f := o.graph.profiler
+	switch {
+	case !o.graph.takesPart(o.chance):
+		if o.leaves {
+			clear(o.buf)
+		}
+	case f != nil:
 		start := time.Now()
 		o.run(o.in, o.buf)
 		f(Work{Kind: o.kind, Layer: o.name, MACs: o.macs * int64(o.graph.Rows)}, time.Since(start))
-	} else {
+	default:
 		o.run(o.in, o.buf)
 	}
 	if !o.graph.planned {

@@ -125,6 +125,22 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			return b.Subsample("s", ops.View{Node: b.param("x", batch, 4, 4, 2), ReLU: true}, 2, 2)
 		},
 	},
+	"Blend": {
+		"by factors": func(b *bench) *G.Node {
+			return b.Blend("b", kernels.Blend{A: 0.5, B: 2}, b.param("s", batch, 4, 4, 3), ops.View{Node: b.param("x", batch, 4, 4, 3)}, nil)
+		},
+		"by factors, the branch whole": func(b *bench) *G.Node {
+			return b.Blend("b", kernels.Blend{A: 0.5, B: 1}, b.param("s", batch, 4, 4, 3), ops.View{Node: b.param("x", batch, 4, 4, 3), ReLU: true}, nil)
+		},
+		"by an exclusive gate": gated(true),
+		"by a gate":            gated(false),
+	},
+	"Survive": {
+		"kept":                      survive(1, false),
+		"kept, with a shortcut":     survive(1, true),
+		"left out":                  survive(0, false),
+		"left out, with a shortcut": survive(0, true),
+	},
 	"Dropout": {
 		"half": func(b *bench) *G.Node { return b.Dropout("d", b.param("x", batch, 4, 4, 2), 0.5) },
 	},
@@ -140,6 +156,34 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			return b.param("x", batch, 6)
 		},
 	},
+}
+
+// gated joins two arrays of which one is a view; what comes past the branch is what opens the gate too.
+func gated(exclusive bool) func(b *bench) *G.Node {
+	return func(b *bench) *G.Node {
+		s, x, z := b.param("s", batch, 4, 4, 3), b.param("x", batch, 4, 4, 3), b.param("z", batch, 4, 4, 3)
+		y := b.Blend("b", kernels.Blend{Gate: true, Exclusive: exclusive}, s, ops.View{Node: x, Norm: b.norm("n", x, 3)}, z)
+		return b.Blend("c", kernels.Blend{Gate: true, Exclusive: exclusive}, y, ops.View{Node: y, Norm: b.norm("m", y, 3), ReLU: true}, y)
+	}
+}
+
+// survive is a branch of everything that has parameters, over an input that others read too.
+func survive(kept float64, shortcut bool) func(b *bench) *G.Node {
+	return func(b *bench) *G.Node {
+		x := b.param("x", batch, 4, 4, 3)
+		c := kernels.Conv{H: 4, W: 4, C: 3, O: 3, K: 3, Stride: 1}
+		x = b.Conv("stem", c, ops.View{Node: x}, b.param("w0", 3, 3, 3, 3), nil, nil)
+		chance := ops.NewChance("branch", kept)
+		end := b.Under(chance)
+		y := b.Conv("c1", c, ops.View{Node: x, Norm: b.norm("n1", x, 3), ReLU: true}, b.param("w1", 3, 3, 3, 3), b.param("b1", 3), nil)
+		y = b.Conv("c2", c, ops.View{Node: y, Norm: b.norm("n2", y, 3), ReLU: true}, b.param("w2", 3, 3, 3, 3), b.param("b2", 3), nil)
+		v := ops.View{Node: y, Norm: b.norm("n3", y, 3)}
+		end()
+		if shortcut {
+			return b.Survive("s", chance, v, x)
+		}
+		return b.Map("add", ops.View{Node: x, ReLU: true}, b.Survive("s", chance, v, nil))
+	}
 }
 
 func conv(k, stride int, all bool) func(b *bench) *G.Node {
