@@ -31,3 +31,18 @@ func TestOblongImages(t *testing.T) {
 	}
 	checktest.Gradients(t, net)
 }
+
+func TestUnitsWithAZeroInitHaveTheGradientOfCentralDifferences(t *testing.T) {
+	for name, unit := range map[string]blocks.Unit{
+		"preact":  &blocks.Preact{Shortcut: &blocks.Projection{}, ZeroInit: true},
+		"postact": &blocks.Postact{Shortcut: &blocks.Projection{}, ZeroInit: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			net, err := blocks.New(checktest.Model(unit, 6, blocks.Down{Pool: "max", Stride: 1}), blocks.Shape{8, 8, 3}, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checktest.Gradients(t, net)
+		})
+	}
+}

@@ -121,6 +121,7 @@ type Convolution struct {
 	Kernel  int // side of the window
 	Stride  int
 	Bias    bool
+	Zero    bool // the weights start at zero
 }
 
 // Conv adds a two-dimensional convolution, padded by half its kernel on each side: [H W C] -> [ceil(H/stride) ceil(W/stride) filters].
@@ -130,7 +131,11 @@ func (b *Builder) Conv(name string, x *Layer, c Convolution) *Layer {
 	k := kernels.Conv{N: 1, H: h, W: w, C: in, O: c.Filters, K: c.Kernel, Stride: c.Stride}
 	window := c.Kernel * c.Kernel
 	op := convolution{Conv: k, shortcut: b.shortcut}
-	op.weight = b.weight(name+".weight", b.init, window*in, window*c.Filters, c.Kernel, c.Kernel, in, c.Filters)
+	init := b.init
+	if c.Zero {
+		init = zeros{}
+	}
+	op.weight = b.weight(name+".weight", init, window*in, window*c.Filters, c.Kernel, c.Kernel, in, c.Filters)
 	params := []*Param{op.weight}
 	if c.Bias {
 		op.bias = b.vector(name+".bias", c.Filters, 0, true)
@@ -141,12 +146,20 @@ func (b *Builder) Conv(name string, x *Layer, c Convolution) *Layer {
 }
 
 // BatchNorm adds a batch normalisation with the model's momentum and epsilon.
-func (b *Builder) BatchNorm(name string, x *Layer) *Layer {
+func (b *Builder) BatchNorm(name string, x *Layer) *Layer { return b.batchNorm(name, x, 1) }
+
+// batchNorm adds a batch normalisation whose gamma starts at a value.
+func (b *Builder) batchNorm(name string, x *Layer, gamma float32) *Layer {
 	name = b.name(name)
 	n := x.Shape.channels()
+	beta := func() *Param {
+		p := b.vector(name+".bias", n, 0, true)
+		p.Shift = true
+		return p
+	}
 	op := normalisation{
-		gamma:    b.vector(name+".weight", n, 1, true),
-		beta:     b.vector(name+".bias", n, 0, true),
+		gamma:    b.vector(name+".weight", n, gamma, true),
+		beta:     beta(),
 		mean:     b.vector(name+".running_mean", n, 0, false),
 		variance: b.vector(name+".running_var", n, 1, false),
 	}

@@ -41,3 +41,8 @@ func (*HeNormal) Fill(w []float32, _ []int, fanIn, _ int, r *rand.Rand) {
 		w[i] = float32(s * r.NormFloat64())
 	}
 }
+
+// zeros starts weights at zero.
+type zeros struct{}
+
+func (zeros) Fill(w []float32, _ []int, _, _ int, _ *rand.Rand) { clear(w) }

@@ -85,6 +85,9 @@ func (l *lowering[T]) lower(layer *Layer) ops.View {
 		})
 		return ops.View{Node: x, Norm: norm}
 	case rectifier:
+		if y := l.addReLU(layer); y != nil {
+			return array(y)
+		}
 		v := l.view(layer.Inputs[0])
 		v.ReLU = true
 		if len(l.readers[layer]) > 1 && !l.allReadViews(layer) {
@@ -124,16 +127,40 @@ func (l *lowering[T]) conv(layer *Layer, op convolution, residual *G.Node) *G.No
 
 // add makes an addition part of a convolution whose only reader it is, else of a view made plain.
 func (l *lowering[T]) add(layer *Layer) *G.Node {
-	x, f := layer.Inputs[0], layer.Inputs[1]
-	for _, pair := range [][2]*Layer{{x, f}, {f, x}} {
-		other, carrier := pair[0], pair[1]
-		op, ok := carrier.op.(convolution)
-		if _, lowered := l.views[carrier]; ok && !lowered && len(l.readers[carrier]) == 1 {
-			return l.conv(carrier, op, l.node(other))
+	if carrier, other := l.carrier(layer); carrier != nil {
+		return l.conv(carrier, carrier.op.(convolution), l.node(other))
+	}
+	residual := l.node(layer.Inputs[0])
+	return l.g.Map(layer.Name, l.view(layer.Inputs[1]), residual)
+}
+
+// carrier is the input of an addition that is a convolution and can do the addition of the other input while it stores; or nil.
+func (l *lowering[T]) carrier(addition *Layer) (carrier, other *Layer) {
+	x, f := addition.Inputs[0], addition.Inputs[1]
+	for _, pair := range [][2]*Layer{{f, x}, {x, f}} {
+		_, ok := pair[0].op.(convolution)
+		if _, lowered := l.views[pair[0]]; ok && !lowered && len(l.readers[pair[0]]) == 1 {
+			return pair[0], pair[1]
 		}
 	}
-	residual := l.node(x)
-	return l.g.Map(layer.Name, l.view(f), residual)
+	return nil, nil
+}
+
+// addReLU makes an addition and the ReLU that alone reads it one operation; nil where that is of no use.
+func (l *lowering[T]) addReLU(layer *Layer) *G.Node {
+	sum := layer.Inputs[0]
+	_, ok := sum.op.(addition)
+	if _, lowered := l.views[sum]; !ok || lowered || len(l.readers[sum]) > 1 {
+		return nil
+	}
+	if carrier, _ := l.carrier(sum); carrier != nil {
+		return nil
+	}
+	v := l.view(sum.Inputs[1])
+	if v.ReLU {
+		return nil
+	}
+	return l.g.AddReLU(layer.Name, v, l.node(sum.Inputs[0]))
 }
 
 // allReadViews says whether every reader of a layer can normalise and rectify while it loads.

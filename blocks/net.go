@@ -36,6 +36,7 @@ type Param struct {
 	Shape     []int  // convolutions [kernel kernel in out], dense layers [in out], else [channels]
 	Trainable bool
 	Decay     bool // a weight of a convolution or dense layer: weight decay applies
+	Shift     bool // the beta of a batch normalisation
 	Init      func(seed int64, w []float32)
 }
 

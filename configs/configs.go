@@ -39,12 +39,24 @@ type Experiment struct {
 
 // Train is the `train:` map of an experiment.
 type Train struct {
-	Epochs    int       `yaml:"epochs" doc:"passes over the training examples" check:"required,min=1,max=1000000"`
-	Batch     int       `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
-	CleanEval CleanEval `yaml:"clean_eval" doc:"training examples that are evaluated after each epoch, as they are: none, all, or a number"`
+	Epochs         int       `yaml:"epochs" doc:"passes over the training examples" check:"required,min=1,max=1000000"`
+	Batch          int       `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
+	LabelSmoothing float64   `yaml:"label_smoothing" doc:"part of each training target that all classes share equally (Szegedy 2016); evaluation has none" check:"min=0,lt=1"`
+	EvalEvery      int       `yaml:"eval_every" doc:"evaluate after every so many epochs, and before the first and after the last" check:"min=1"`
+	TTA            string    `yaml:"tta" doc:"flip: evaluate each picture mirrored left and right too, and classify by the mean of both logits, beside the plain evaluation" check:"oneof=none|flip"`
+	EMA            *EMA      `yaml:"ema" doc:"keep a moving average of the weights too, and evaluate it beside them; none when absent"`
+	CleanEval      CleanEval `yaml:"clean_eval" doc:"training examples that are evaluated with the validation data, as they are: none, all, or a number"`
 }
 
-// CleanEval is the number of training examples evaluated after each epoch without augmentation; CleanAll for all of them.
+// EMA is the `ema:` map of an experiment's training: an exponential moving average of all weights and of the running
+// statistics of batch normalisation, as PyTorch's AveragedModel makes it with use_buffers. The first averaging copies; each
+// later one is average = decay*average + (1-decay)*weights.
+type EMA struct {
+	Decay float64 `yaml:"decay" doc:"share of the old average kept at each averaging" check:"gt=0,lt=1"`
+	Every int     `yaml:"every" doc:"steps from one averaging to the next" check:"min=1"`
+}
+
+// CleanEval is the number of training examples evaluated beside the validation data, without augmentation; CleanAll for all of them.
 type CleanEval int
 
 // CleanAll evaluates all training examples.
@@ -83,7 +95,10 @@ type Init struct {
 	From string `yaml:"from" doc:"a safetensors file with the initial weights, relative to the working folder; the model's initializer when empty"`
 }
 
-func init() { registry.Default(blocks.DefaultStage()) }
+func init() {
+	registry.Default(blocks.DefaultStage())
+	registry.Default(EMA{Decay: 0.99, Every: 5})
+}
 
 // Default holds the defaults of an experiment; name, data set, net, optimizer and epochs have none.
 func Default() Experiment {
@@ -92,6 +107,6 @@ func Default() Experiment {
 		Data:     data.Defaults(),
 		Model:    blocks.DefaultModel(),
 		Schedule: &schedule.Constant{},
-		Train:    Train{Batch: 128},
+		Train:    Train{Batch: 128, EvalEvery: 1, TTA: "none"},
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"exp/data"
 	"exp/internal/source"
 	"exp/registry"
+	"exp/runner/optim"
 )
 
 // Options is what the command line changes in an experiment file.
@@ -122,6 +123,12 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 	if n := int(l.Train.CleanEval); n > info.Train {
 		p.Addf(l.Where("train.clean_eval"), "train.clean_eval", "%d is more than the %d training examples there are", n, info.Train)
 	}
+	if ema := l.Train.EMA; ema != nil && !wrong("data") && !wrong("train") {
+		steps := l.Train.Epochs * ((l.Data.TrainExamples(info) + l.Train.Batch - 1) / l.Train.Batch)
+		if ema.Every > steps {
+			p.Addf(l.Where("train.ema.every"), "train.ema.every", "has no effect: there are %d steps in all", steps)
+		}
+	}
 	if wrong("model") || l.Model.Stem == nil || l.Model.Head == nil {
 		return
 	}
@@ -136,6 +143,10 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 	net, err := blocks.New(l.Model, blocks.Shape{info.H, info.W, info.C}, len(info.Classes))
 	l.report(err, p)
 	l.Net = net
+	if sgd, ok := l.Optimizer.(*optim.SGD); ok && net != nil && sgd.NormBiasLR != 1 &&
+		!slices.ContainsFunc(net.Params, func(p *blocks.Param) bool { return p.Shift }) {
+		p.Addf(l.Where("optimizer.norm_bias_lr"), "optimizer.norm_bias_lr", "has no effect: the net has no batch normalisation")
+	}
 }
 
 // report adds the errors of other packages that know a path.

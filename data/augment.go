@@ -15,6 +15,18 @@ type Augment interface {
 	Apply(dst, src []float32, h, w, c int, r *rand.Rand)
 }
 
+// Visit says which picture is changed, and when.
+type Visit struct {
+	Epoch   int    // as in Order: counts from 1 by custom
+	Picture uint64 // the picture's own number, spread over all 64 bits; the same in every epoch of a seed
+}
+
+// visitor is an Augment that changes a picture in one epoch as it did not in another: it is given the visit too.
+type visitor interface {
+	Augment
+	Visit(dst, src []float32, h, w, c int, r *rand.Rand, v Visit)
+}
+
 // fitter is an Augment that cannot work on pictures of every size: Fits says why not. It is asked before anything is read.
 type fitter interface {
 	Fits(h, w, c int) error

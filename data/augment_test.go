@@ -21,7 +21,7 @@ func TestFlip(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dst := make([]float32, len(src))
-			(&Flip{c.probability}).Apply(dst, src, 2, 3, 2, random(1))
+			(&Flip{Probability: c.probability}).Apply(dst, src, 2, 3, 2, random(1))
 			if !slices.Equal(dst, c.want) {
 				t.Errorf("gave %v, not %v", dst, c.want)
 			}
@@ -30,7 +30,7 @@ func TestFlip(t *testing.T) {
 	t.Run("every other time", func(t *testing.T) {
 		r, dst, n := random(1), make([]float32, len(src)), 0
 		for range 1000 {
-			(&Flip{0.5}).Apply(dst, src, 2, 3, 2, r)
+			(&Flip{Probability: 0.5}).Apply(dst, src, 2, 3, 2, r)
 			if dst[0] == 3 {
 				n++
 			}
@@ -90,6 +90,53 @@ func TestCropGivesEveryPieceOfThePaddedPicture(t *testing.T) {
 	}
 }
 
+// blanked is the rectangle of zeros in a picture of ones, or false if the zeros are no rectangle.
+func blanked(dst []float32, h, w, c int) (top, bottom, left, right int, ok bool) {
+	top, left = h, w
+	zeros := 0
+	for i, v := range dst {
+		if y, x := i/(w*c), i/c%w; v == 0 {
+			top, bottom, left, right = min(top, y), max(bottom, y+1), min(left, x), max(right, x+1)
+			zeros++
+		}
+	}
+	return top, bottom, left, right, zeros == (bottom-top)*(right-left)*c
+}
+
+func TestCutoutBlanksOneSquareAnywhere(t *testing.T) {
+	const h, w, c = 6, 9, 2
+	src, dst := make([]float32, h*w*c), make([]float32, h*w*c)
+	for i := range src {
+		src[i] = 1
+	}
+	for _, size := range []int{1, 3, 4, 6} {
+		r := random(6)
+		seen := map[[4]int]int{}
+		for range 54 * 100 {
+			(&Cutout{size}).Apply(dst, src, h, w, c, r)
+			top, bottom, left, right, ok := blanked(dst, h, w, c)
+			if !ok {
+				t.Fatalf("size %d: no square of zeros: %v", size, dst)
+			}
+			seen[[4]int{top, bottom, left, right}]++
+		}
+		want := map[[4]int]int{} // as in DeVries' code where size is even
+		for y := range h {
+			for x := range w {
+				want[[4]int{max(0, y-size/2), min(h, y-size/2+size), max(0, x-size/2), min(w, x-size/2+size)}] += 100
+			}
+		}
+		for at, n := range want {
+			if seen[at] < n/2 || seen[at] > 2*n {
+				t.Errorf("size %d: rows %d to %d, columns %d to %d are blanked %d times, not some %d", size, at[0], at[1], at[2], at[3], seen[at], n)
+			}
+		}
+		if len(seen) != len(want) {
+			t.Errorf("size %d: %d places, want %d", size, len(seen), len(want))
+		}
+	}
+}
+
 func TestAffineStaysWithinItsLimits(t *testing.T) {
 	// a ramp: the value at the centre tells the shift by rows, as long as no edge is near
 	const side = 33
@@ -145,6 +192,8 @@ func TestConfigsThatCannotWork(t *testing.T) {
 	}{
 		{Config{Augment: []Augment{&Flip{}, &Crop{Pad: 4}}}, "data.augment.1: pad 4 is too much for pictures of 4x8: at most 3"},
 		{Config{Augment: []Augment{&Crop{Pad: 3}}}, ""},
+		{Config{Augment: []Augment{&Cutout{Size: 5}}}, "data.augment.0: size 5 is too much for pictures of 4x8: at most 4"},
+		{Config{Augment: []Augment{&Cutout{Size: 4}}}, ""},
 		{Config{Dir: "x"}, "data.dir: made-up is made, not read from files"},
 		{Config{Limit: 100}, ""},
 		{Config{Limit: 101}, "data.limit: 101 is more than the 100 training examples there are"},

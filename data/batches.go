@@ -128,7 +128,9 @@ func (s *Source) order(o Order) []int32 {
 type maker struct {
 	source  *Source
 	augment []Augment
-	key     uint64     // of the augmentations in this epoch
+	key     uint64 // of the augmentations in this epoch
+	own     uint64 // of the pictures' numbers, the same in every epoch
+	epoch   int
 	pcg     *rand.PCG  // the stream of one example, set anew for each
 	rand    *rand.Rand // reads pcg
 	a, b    []float32  // an example between two augmentations
@@ -136,7 +138,7 @@ type maker struct {
 
 func newMaker(s *Source, o Order) *maker {
 	h, w, c := s.Shape()
-	m := &maker{source: s, augment: o.Augment, key: stream.Key(o.Seed, "augment", o.Epoch), pcg: &rand.PCG{}}
+	m := &maker{source: s, augment: o.Augment, key: stream.Key(o.Seed, "augment", o.Epoch), own: stream.Key(o.Seed, "picture"), epoch: o.Epoch, pcg: &rand.PCG{}}
 	m.rand = rand.New(m.pcg)
 	m.a, m.b = make([]float32, h*w*c), make([]float32, h*w*c)
 	return m
@@ -163,9 +165,19 @@ func (m *maker) example(dst []float32, i, h, w, c int) {
 	stream.Reseed(m.pcg, m.key, i)
 	m.source.Example(m.a, i)
 	last := len(m.augment) - 1
+	visit := Visit{m.epoch, stream.Item(m.own, i)}
 	for _, a := range m.augment[:last] {
-		a.Apply(m.b, m.a, h, w, c, m.rand)
+		m.change(a, m.b, h, w, c, visit)
 		m.a, m.b = m.b, m.a
 	}
-	m.augment[last].Apply(dst, m.a, h, w, c, m.rand)
+	m.change(m.augment[last], dst, h, w, c, visit)
+}
+
+// change applies an augmentation to the example in m.a.
+func (m *maker) change(a Augment, dst []float32, h, w, c int, visit Visit) {
+	if a, ok := a.(visitor); ok {
+		a.Visit(dst, m.a, h, w, c, m.rand, visit)
+		return
+	}
+	a.Apply(dst, m.a, h, w, c, m.rand)
 }

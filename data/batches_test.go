@@ -113,7 +113,7 @@ func TestAugmentationsHangOnSeedEpochAndExampleAlone(t *testing.T) {
 	cfg := Defaults()
 	cfg.Dataset = &Synthetic{Train: 10, Test: 10, Seed: 1, Noise: 10}
 	s := prepare(t, cfg, 1).Train
-	augment := []Augment{&Affine{Rotate: 10, Shift: 0.1}, &Flip{0.5}, &Crop{4, "zero"}}
+	augment := []Augment{&Affine{Rotate: 10, Shift: 0.1}, &Flip{Probability: 0.5}, &Crop{4, "zero"}}
 	base := augmented(t, s, Order{Batch: 3, Epoch: 1, Seed: 1, Augment: augment})
 	same := augmented(t, s, Order{Batch: 10, Epoch: 1, Seed: 1, Augment: augment, Shuffle: true})
 	for label := range base {
@@ -136,6 +136,57 @@ func TestAugmentationsHangOnSeedEpochAndExampleAlone(t *testing.T) {
 	m.example(want, 4, 32, 32, 3)
 	if !slices.Equal(want, alone[4]) || slices.Equal(plain[4], alone[4]) {
 		t.Error("an augmentation alone differs, or does nothing")
+	}
+}
+
+func TestAlternatingFlipsShowBothSidesInTurn(t *testing.T) {
+	const examples = 400
+	cfg := Defaults()
+	cfg.Dataset = &Synthetic{Train: examples, Test: 10, Seed: 1, Noise: 10}
+	s := prepare(t, cfg, 1).Train
+	flip := &Flip{Probability: 0.5, Alternate: true}
+	sides := func(seed int64, epoch int) (mirrored []bool) {
+		plain, turned := make([]float32, 3072), make([]float32, 3072)
+		got := make([]float32, 3072)
+		m := newMaker(s, Order{Seed: seed, Epoch: epoch, Augment: []Augment{flip}})
+		for i := range examples {
+			s.Example(plain, i)
+			(&Flip{Probability: 1}).Apply(turned, plain, 32, 32, 3, random(1))
+			m.example(got, i, 32, 32, 3)
+			if !slices.Equal(got, plain) && !slices.Equal(got, turned) {
+				t.Fatalf("example %d shows neither side", i)
+			}
+			mirrored = append(mirrored, slices.Equal(got, turned))
+		}
+		return mirrored
+	}
+	count := func(x []bool) (n int) {
+		for _, v := range x {
+			if v {
+				n++
+			}
+		}
+		return n
+	}
+	first := sides(1, 1)
+	if n := count(first); n < 150 || n > 250 {
+		t.Errorf("%d of %d are mirrored in the first epoch", n, examples)
+	}
+	for epoch := 2; epoch <= 5; epoch++ {
+		for i, mirrored := range sides(1, epoch) {
+			if mirrored != (first[i] == (epoch%2 == 1)) {
+				t.Fatalf("example %d: mirrored in the first epoch %v, in epoch %d %v", i, first[i], epoch, mirrored)
+			}
+		}
+	}
+	same := 0
+	for i, mirrored := range sides(2, 1) {
+		if mirrored == first[i] {
+			same++
+		}
+	}
+	if same < 150 || same > 250 {
+		t.Errorf("another seed has %d of %d sides in common", same, examples)
 	}
 }
 
@@ -209,7 +260,7 @@ func TestBatchesAllocateNothing(t *testing.T) {
 	cfg := Defaults()
 	cfg.Dataset = &Synthetic{Train: 100, Test: 10, Seed: 1, Noise: 10}
 	s := prepare(t, cfg, 1).Train
-	o := Order{Batch: 10, Augment: []Augment{&Affine{Rotate: 10, Shift: 0.1}, &Flip{0.5}, &Crop{4, "reflect"}}}
+	o := Order{Batch: 10, Augment: []Augment{&Affine{Rotate: 10, Shift: 0.1}, &Flip{Probability: 0.5}, &Flip{Probability: 0.5, Alternate: true}, &Cutout{8}, &Crop{4, "reflect"}}}
 	m, batch := newMaker(s, o), Batch{X: make([]float32, 10*3072), Labels: make([]int32, 10)}
 	order := all(10)
 	if n := testing.AllocsPerRun(20, func() { m.fill(batch, order) }); n != 0 {
@@ -230,9 +281,9 @@ func BenchmarkBatches(b *testing.B) {
 		augment []Augment
 	}{
 		{"plain", nil},
-		{"flip", []Augment{&Flip{0.5}}},
-		{"crop+flip", []Augment{&Crop{4, "zero"}, &Flip{0.5}}},
-		{"affine+flip", []Augment{&Affine{Rotate: 10, Shift: 0.15625}, &Flip{0.5}}},
+		{"flip", []Augment{&Flip{Probability: 0.5}}},
+		{"crop+flip", []Augment{&Crop{4, "zero"}, &Flip{Probability: 0.5}}},
+		{"affine+flip", []Augment{&Affine{Rotate: 10, Shift: 0.15625}, &Flip{Probability: 0.5}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			m := newMaker(p.Train, Order{Augment: c.augment})

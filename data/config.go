@@ -90,6 +90,14 @@ func (c Config) env(env Env) Env {
 // Info tells what is known of the data set before a picture is read. Its error may be a *Fault.
 func (c Config) Info(env Env) (Info, error) { return c.Dataset.Info(c.env(env)) }
 
+// TrainExamples is the number of examples that are trained on, of a data set of these sizes.
+func (c Config) TrainExamples(info Info) int {
+	if c.Limit > 0 {
+		return c.Limit
+	}
+	return info.Train - c.Validation.of(info.Train)
+}
+
 // Check says whether the config can work with a data set of these sizes; the error joins *Fault.
 func (c Config) Check(info Info) error {
 	var faults []error

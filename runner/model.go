@@ -28,7 +28,11 @@ type Model struct {
 	params  []optim.Param // of the trainable parameters, in the net's order
 	grads   []*G.Node
 	updates []update
-	dropout uint64 // key of the masks
+	ema     *averages // nil without train.ema
+	dropout uint64    // key of the masks
+
+	logits []float32 // of an evaluated batch, for the mean with those of its mirror image
+	losses []float32 // of its rows
 
 	workers []func() // one a thread: they make the updates of a step, at rate
 	wait    sync.WaitGroup
@@ -41,6 +45,7 @@ type pass struct {
 	graph  *ops.Graph[float32]
 	images []float32
 	loss   ops.CrossEntropy[float32]
+	logits *G.Node // [batch classes]; its values are kept where they are an output
 }
 
 // NewModel builds the graphs of a plan for batches of at most so many rows, and draws the initial weights of its seed. Close
@@ -53,6 +58,9 @@ func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
 		w := kernels.Alloc(param.Size())
 		param.Init(p.Experiment.Seed, w)
 		m.arrays[param] = w
+	}
+	if ema := p.Experiment.Train.EMA; ema != nil {
+		m.averageFrom(*ema)
 	}
 	if m.train, err = m.build(rows, true); err == nil {
 		m.eval, err = m.build(rows, false)
@@ -75,6 +83,9 @@ func (m *Model) Close() {
 			kernels.Free(s)
 		}
 	}
+	if m.ema != nil {
+		m.ema.close()
+	}
 	m.kernels.Close()
 }
 
@@ -90,10 +101,18 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 	if err != nil {
 		return p, err
 	}
-	if err := ops.Build(func() { p.loss = p.graph.SoftmaxCrossEntropy(low.Logits) }); err != nil {
+	smoothing := 0.0 // an evaluation's loss is that of the labels as they are
+	if train {
+		smoothing = m.plan.Experiment.Train.LabelSmoothing
+	}
+	if err := ops.Build(func() { p.loss = p.graph.SoftmaxCrossEntropy(low.Logits, smoothing) }); err != nil {
 		return p, err
 	}
+	p.logits = low.Logits
 	outputs := G.Nodes{p.loss.Loss}
+	if !train && m.plan.Experiment.Train.TTA == "flip" {
+		outputs = append(outputs, p.logits)
+	}
 	if train {
 		if m.grads, err = p.graph.Gradients(p.loss.Loss, low.Params); err != nil {
 			return p, fmt.Errorf("differentiate the net: %w", err)
@@ -104,7 +123,7 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 			if !param.Trainable {
 				continue
 			}
-			o := optim.Param{W: m.arrays[param], Decay: param.Decay}
+			o := optim.Param{W: m.arrays[param], Decay: param.Decay, Shift: param.Shift}
 			for range slots {
 				o.Slots = append(o.Slots, kernels.Alloc(param.Size()))
 			}
@@ -117,6 +136,11 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 // run computes a batch and returns its mean loss and how many of its rows were classified rightly.
 func (p *pass) run(b data.Batch) (loss float64, correct int, err error) {
 	copy(p.images, b.X)
+	return p.again(b)
+}
+
+// again computes the images that are there, with the labels of a batch.
+func (p *pass) again(b data.Batch) (loss float64, correct int, err error) {
 	copy(p.graph.Labels, b.Labels)
 	p.graph.Rows = b.Rows
 	if err := p.graph.Run(); err != nil {
@@ -138,6 +162,38 @@ func (m *Model) Forward(b data.Batch, epoch, step int) (loss float64, correct in
 // Evaluate computes the loss of a batch in evaluation mode.
 func (m *Model) Evaluate(b data.Batch) (loss float64, correct int, err error) { return m.eval.run(b) }
 
+// Mirrored computes the batch of the last Evaluate again, every picture mirrored left and right, and returns the mean loss and
+// the number of hits of the mean of both logits. The experiment must have asked for it: train.tta.
+func (m *Model) Mirrored(b data.Batch) (loss float64, correct int, err error) {
+	p, s := &m.eval, m.plan.Net.Input.Shape
+	h, w, c := s[0], s[1], s[2]
+	n := b.Rows * m.plan.Net.Classes
+	if m.logits == nil {
+		m.logits = make([]float32, len(p.graph.Value(p.logits)))
+		m.losses = make([]float32, len(p.loss.PerRow))
+	}
+	copy(m.logits[:n], p.graph.Value(p.logits))
+	for row := range b.Rows * h {
+		from, to := b.X[row*w*c:][:w*c], p.images[row*w*c:][:w*c]
+		for x := range w {
+			copy(to[x*c:][:c], from[(w-1-x)*c:])
+		}
+	}
+	if _, _, err := p.again(b); err != nil {
+		return 0, 0, err
+	}
+	for i, v := range p.graph.Value(p.logits)[:n] {
+		m.logits[i] = (m.logits[i] + v) / 2
+	}
+	m.kernels.SoftmaxCrossEntropy(b.Rows, m.plan.Net.Classes, m.logits[:n], b.Labels, 0, m.losses[:b.Rows], nil, p.loss.Correct[:b.Rows])
+	sum := 0.0
+	for i, l := range m.losses[:b.Rows] {
+		sum += float64(l)
+		correct += int(p.loss.Correct[i])
+	}
+	return sum / float64(b.Rows), correct, nil
+}
+
 // piece is the number of weights that one goroutine updates at a time.
 const piece = 1 << 16
 
@@ -148,22 +204,28 @@ type update struct {
 }
 
 // Update moves the weights by the gradients of the last Forward, at a learning rate, in the step counted from 1 over the
-// whole training. It returns the L2 norm of the whole gradient.
+// whole training, and after some steps their moving averages. It returns the L2 norm of the whole gradient.
 func (m *Model) Update(lr float64, step int) float64 {
 	if m.updates == nil {
 		m.cut()
 	}
 	m.rate, m.step = lr, step
-	m.wait.Add(len(m.workers))
-	for _, work := range m.workers {
-		go work()
-	}
-	m.wait.Wait()
+	m.together(m.workers)
+	m.average(step)
 	var sum float64
 	for i := range m.updates {
 		sum += m.updates[i].squares
 	}
 	return math.Sqrt(sum)
+}
+
+// together has every worker work, each as a goroutine that tells m.wait when it is done.
+func (m *Model) together(workers []func()) {
+	m.wait.Add(len(workers))
+	for _, work := range workers {
+		go work()
+	}
+	m.wait.Wait()
 }
 
 // cut makes the pieces, once the gradients have their places, and who works on them.
@@ -183,7 +245,7 @@ func (m *Model) cut() {
 		grad := m.train.graph.Value(m.grads[i])
 		for lo := 0; lo < len(p.W); lo += piece {
 			hi := min(lo+piece, len(p.W))
-			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay}}
+			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay, Shift: p.Shift}}
 			for _, s := range p.Slots {
 				u.Slots = append(u.Slots, s[lo:hi])
 			}

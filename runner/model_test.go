@@ -3,6 +3,7 @@ package runner
 import (
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -171,6 +172,26 @@ func TestBiasesBeforeANormalisationHaveNoGradient(t *testing.T) {
 	}
 }
 
+func TestTheLossIsSmoothedInTrainingOnly(t *testing.T) {
+	set := []string{"model.units=0", "model.head.dropout=0", "train.batch=8"}
+	plain := newModel(t, load(t, "resnet-cifar", set...), 1)
+	smooth := newModel(t, load(t, "resnet-cifar", append(set, "train.label_smoothing=0.3")...), 1)
+	b := images(8, plain.plan.Net.Input.Shape, 10)
+	losses := func(m *Model) (train, evaluated float64) {
+		evaluated, _, err := m.Evaluate(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		train, _ = step(t, m, b, 0, 1)
+		return train, evaluated
+	}
+	train, evaluated := losses(plain)
+	smoothed, same := losses(smooth)
+	if smoothed == train || same != evaluated {
+		t.Errorf("training losses of %v plain and %v smoothed, evaluated %v and %v", train, smoothed, evaluated, same)
+	}
+}
+
 func TestEveryUnitLearnsOneBatchByHeart(t *testing.T) {
 	checktest.EveryUnit(t, 4, func(t *testing.T, model blocks.Model, net *blocks.Net) {
 		e := configs.Default()
@@ -186,6 +207,76 @@ func TestEveryUnitLearnsOneBatchByHeart(t *testing.T) {
 		}
 		t.Error("not after 200 steps")
 	})
+}
+
+func TestTheShiftsOfNormalisationsHaveARateOfTheirOwn(t *testing.T) {
+	set := []string{"model.units=1", "train.batch=8", "optimizer={type: sgd, momentum: 0}"}
+	plain := newModel(t, load(t, "quickstart", set...), 2)
+	fast := newModel(t, load(t, "quickstart", append(set, "optimizer.norm_bias_lr=4")...), 2)
+	b := images(8, plain.plan.Net.Input.Shape, 10)
+	step(t, plain, b, 0.125, 1)
+	step(t, fast, b, 0.125, 1)
+	shifts := 0
+	for i, p := range plain.plan.Net.Params {
+		factor := float32(1)
+		if strings.Contains(p.Name, ".bn") && strings.HasSuffix(p.Name, ".bias") {
+			factor = 4 // they start at 0
+			shifts++
+		}
+		got := fast.arrays[fast.plan.Net.Params[i]]
+		for j, w := range plain.arrays[p] {
+			if got[j] != factor*w {
+				t.Fatalf("%s[%d] is %v, and %v at one rate", p.Name, j, got[j], w)
+			}
+		}
+	}
+	if shifts != 7 {
+		t.Errorf("%d shifts, want 7: two a Unit and the head's", shifts)
+	}
+}
+
+// starts has, by name, Units that start as their shortcut, each in a net that ends a stage of its own width.
+var starts = map[string][]string{
+	"preact":  {"model.unit={type: preact, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},
+	"postact": {"model.unit={type: postact, shortcut: identity, zero_init: true}", "model.stem={type: conv-bn-relu, filters: 8}"},
+}
+
+func TestUnitsWithAZeroInitStartAsTheirShortcut(t *testing.T) {
+	for name, set := range starts {
+		set = append(set, "model.stages=[{filters: 8}]", "train.batch=6")
+		none := newModel(t, load(t, "quickstart", append(set, "model.units=0")...), 1)
+		some := newModel(t, load(t, "quickstart", append(set, "model.units=3")...), 1)
+		b := images(6, none.plan.Net.Input.Shape, 10)
+		want, _, err := none.Evaluate(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := some.Evaluate(b); got != want || err != nil {
+			t.Errorf("%s: a loss of %v with Units and %v without, %v", name, got, want, err)
+		}
+	}
+}
+
+func TestUnitsWithAZeroInitLearnOneBatchByHeart(t *testing.T) {
+	for name, set := range starts {
+		p := load(t, "quickstart", append(set, "model.unit.shortcut=projection", "model.units=1", "model.stages=[{filters: 8}, {filters: 12, pool: max}]", "train.batch=12")...)
+		m := newModel(t, p, 2)
+		b := images(12, p.Net.Input.Shape, 10)
+		correct := 0
+		for n := 1; n <= 200 && correct < 12; n++ {
+			_, correct = step(t, m, b, 0.02, n)
+		}
+		if correct < 12 {
+			t.Errorf("%s: not after 200 steps", name)
+		}
+		for _, p := range m.plan.Net.Params {
+			if p.Name == "stages.0.units.0.conv2.weight" || p.Name == "stages.0.units.0.bn2.weight" {
+				if w := m.arrays[p]; slices.Min(w) == slices.Max(w) {
+					t.Errorf("%s: %s has not moved", name, p.Name)
+				}
+			}
+		}
+	}
 }
 
 func TestAStepAllocatesAlmostNothing(t *testing.T) {

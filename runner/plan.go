@@ -28,6 +28,12 @@ func (p *Plan) steps(examples int) int {
 	return (examples + p.Experiment.Train.Batch - 1) / p.Experiment.Train.Batch
 }
 
+// evaluated says whether the net is evaluated after an epoch.
+func (p *Plan) evaluated(epoch int) bool {
+	t := p.Experiment.Train
+	return epoch%t.EvalEvery == 0 || epoch == t.Epochs
+}
+
 // order is how the training examples of an epoch come.
 func (p *Plan) order(epoch int) data.Order {
 	e := p.Experiment

@@ -219,7 +219,7 @@ func (s *firstSteps) losses64(t *testing.T, lr float64) []float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	loss := g.SoftmaxCrossEntropy(low.Logits).Loss
+	loss := g.SoftmaxCrossEntropy(low.Logits, plan.Experiment.Train.LabelSmoothing).Loss
 	grads, err := g.Gradients(loss, low.Params)
 	if err != nil {
 		t.Fatal(err)

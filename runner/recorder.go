@@ -36,7 +36,7 @@ type DataRecorder interface {
 	Data(ctx context.Context, hash string) error
 }
 
-// Progress is told of every step; it must be quick. Phase is "train", "validate" or "clean".
+// Progress is told of every step; it must be quick. Phase is "train", "validate", "validate the average" or "clean".
 type Progress interface {
 	Step(s Step)
 	Epoch(e Epoch)

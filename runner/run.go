@@ -42,7 +42,8 @@ type Result struct {
 // Files of a run's folder.
 const (
 	LastWeights   = "last.safetensors"           // after the last whole epoch
-	BestWeights   = "best.safetensors"           // after the epoch with the highest validation accuracy, the first of equals
+	BestWeights   = "best.safetensors"           // after the evaluated epoch with the highest validation accuracy, the first of equals
+	LastEMA       = "last.ema.safetensors"       // the moving average that belongs to LastWeights; only with train.ema
 	LastOptimizer = "last.optimizer.safetensors" // the optimizer's memory that belongs to LastWeights
 )
 
@@ -114,10 +115,9 @@ func (r *run) whole(ctx context.Context) error {
 	return nil
 }
 
-// epoch trains one epoch (none for 0), evaluates, and records both.
+// epoch trains one epoch (none for 0), evaluates if that is due, and records both.
 func (r *run) epoch(ctx context.Context, n int) error {
 	now := Epoch{N: n}
-	add := func(name string, v float64) { now.Metrics = append(now.Metrics, Metric{name, v}) }
 	var diverged error
 	if n > 0 {
 		var err error
@@ -127,19 +127,14 @@ func (r *run) epoch(ctx context.Context, n int) error {
 		diverged = err
 	}
 	if diverged == nil {
-		loss, acc, err := r.evaluate(ctx, n, "validate", r.data.Val, 0)
-		if err != nil {
-			return err
-		}
-		add(metric.ValLoss, loss)
-		add(metric.ValAcc, acc)
-		if clean := r.plan.Experiment.Train.CleanEval; clean != 0 {
-			loss, acc, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean))) // CleanAll is below 0
+		loss, acc := math.NaN(), math.NaN() // without an evaluation, never the best
+		if r.plan.evaluated(n) {
+			metrics, err := r.measure(ctx, n)
 			if err != nil {
 				return err
 			}
-			add(metric.CleanTrainLoss, loss)
-			add(metric.CleanTrainErr, 1-acc)
+			loss, acc = metrics[0].Value, metrics[1].Value
+			now.Metrics = append(now.Metrics, metrics...)
 		}
 		// Moving averages that have not settled can spoil an evaluation on the way; at the end it is the result.
 		if !finite(loss) && n == r.plan.Experiment.Train.Epochs {
@@ -154,6 +149,39 @@ func (r *run) epoch(ctx context.Context, n int) error {
 	r.result.EpochsDone = n
 	r.Progress.Epoch(now)
 	return diverged
+}
+
+// measure evaluates the net after epoch n: validation loss and accuracy, then what else is asked for.
+func (r *run) measure(ctx context.Context, n int) ([]Metric, error) {
+	e := r.plan.Experiment
+	score, mirrored, err := r.evaluate(ctx, n, "validate", r.data.Val, 0, e.Train.TTA == "flip")
+	if err != nil {
+		return nil, err
+	}
+	metrics := []Metric{{metric.ValLoss, score.Loss()}, {metric.ValAcc, score.Acc()}}
+	if e.Train.TTA == "flip" {
+		metrics = append(metrics, Metric{metric.TTAValLoss, mirrored.Loss()}, Metric{metric.TTAValAcc, mirrored.Acc()})
+	}
+	if r.model.ema != nil {
+		r.model.swapAverages()
+		score, mirrored, err := r.evaluate(ctx, n, "validate the average", r.data.Val, 0, e.Train.TTA == "flip")
+		r.model.swapAverages()
+		if err != nil {
+			return nil, err
+		}
+		metrics = append(metrics, Metric{metric.EMAValLoss, score.Loss()}, Metric{metric.EMAValAcc, score.Acc()})
+		if e.Train.TTA == "flip" {
+			metrics = append(metrics, Metric{metric.EMATTAValLoss, mirrored.Loss()}, Metric{metric.EMATTAValAcc, mirrored.Acc()})
+		}
+	}
+	if clean := e.Train.CleanEval; clean != 0 {
+		score, _, err := r.evaluate(ctx, n, "clean", r.data.Train, max(0, int(clean)), false) // CleanAll is below 0
+		if err != nil {
+			return nil, err
+		}
+		metrics = append(metrics, Metric{metric.CleanTrainLoss, score.Loss()}, Metric{metric.CleanTrainErr, 1 - score.Acc()})
+	}
+	return metrics, nil
 }
 
 // train runs the steps of an epoch and returns what was measured on the way.
@@ -223,8 +251,9 @@ func (r *run) diverged(epoch, step int, what string, value float64) error {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation.
-func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int) (loss, acc float64, err error) {
+// evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation, and with mirror
+// also by the mean of the logits of each and its mirror image.
+func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int, mirror bool) (score, mirrored metric.Score, err error) {
 	e := r.plan.Experiment
 	batches := s.Batches(ctx, data.Order{Batch: e.Train.Batch, Limit: limit})
 	defer batches.Close()
@@ -232,7 +261,6 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 	if limit > 0 {
 		count = min(limit, count)
 	}
-	var score metric.Score
 	start := r.Now()
 	for done := 1; ; done++ {
 		b, ok := batches.Next()
@@ -241,19 +269,26 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 		}
 		loss, correct, err := r.model.Evaluate(b)
 		if err != nil {
-			return 0, 0, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+			return score, mirrored, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
 		}
 		score.Add(loss, correct, b.Rows)
+		if mirror {
+			loss, correct, err := r.model.Mirrored(b)
+			if err != nil {
+				return score, mirrored, fmt.Errorf("%s after epoch %d, mirrored: %w", phase, n, err)
+			}
+			mirrored.Add(loss, correct, b.Rows)
+		}
 		r.Progress.Step(Step{Phase: phase, Epoch: n, Epochs: e.Train.Epochs, Step: done, Steps: r.plan.steps(count), Loss: score.Loss(), Acc: score.Acc(),
 			ExamplesPerSecond: float64(score.Examples()) / r.Now().Sub(start).Seconds()})
 	}
 	if err := batches.Err(); err != nil {
-		return 0, 0, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+		return score, mirrored, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
 	}
-	return score.Loss(), score.Acc(), nil
+	return score, mirrored, nil
 }
 
-// save writes the weights of an epoch, and again as the best if no epoch before had as high a validation accuracy.
+// save writes the weights of an epoch, and again as the best if it was evaluated and no epoch before had as high an accuracy.
 func (r *run) save(ctx context.Context, n int, loss, acc float64) error {
 	if r.Dir == "" || n == 0 {
 		return nil
@@ -269,6 +304,11 @@ func (r *run) save(ctx context.Context, n int, loss, acc float64) error {
 	weights := r.model.Weights()
 	if err := write(LastOptimizer, "optimizer", r.model.optimizerState()); err != nil {
 		return err
+	}
+	if r.model.ema != nil {
+		if err := write(LastEMA, "weights", r.model.exportAll(r.model.ema.arrays)); err != nil {
+			return err
+		}
 	}
 	if err := write(LastWeights, "weights", weights); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,8 +70,9 @@ func TestARunRecordsEveryMetricOfEveryEpoch(t *testing.T) {
 	for _, e := range n.epochs {
 		for _, name := range metric.Names {
 			_, ok := e.Get(name)
-			trained := !strings.HasPrefix(name, "val_") && !strings.HasPrefix(name, "clean_")
-			if want := e.N > 0 || !trained; ok != want {
+			trained := !strings.Contains(name, "val_") && !strings.HasPrefix(name, "clean_")
+			asked := !strings.HasPrefix(name, "ema_") && !strings.HasPrefix(name, "tta_")
+			if want := asked && (e.N > 0 || !trained); ok != want {
 				t.Errorf("epoch %d: %s recorded: %v", e.N, name, ok)
 			}
 		}
@@ -85,6 +87,42 @@ func TestARunRecordsEveryMetricOfEveryEpoch(t *testing.T) {
 		if _, _, err := checkpoint.Read(filepath.Join(dir, f)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestAnEpochThatIsNotEvaluatedHasTrainMetricsOnly(t *testing.T) {
+	n := &notes{}
+	dir := t.TempDir()
+	p := small(t, "train.epochs=5", "train.eval_every=3")
+	if res, err := runIt(t, context.Background(), p, n, dir); err != nil || res.Status != Done {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	all := &notes{}
+	if _, err := runIt(t, context.Background(), small(t, "train.epochs=5"), all, ""); err != nil {
+		t.Fatal(err)
+	}
+	best, epoch := -1.0, 0
+	for i, e := range n.epochs {
+		for _, name := range []string{metric.ValLoss, metric.ValAcc, metric.CleanTrainErr, metric.CleanTrainLoss, metric.TrainLoss, metric.TrainAcc} {
+			got, ok := e.Get(name)
+			want, there := all.epochs[i].Get(name)
+			if !strings.HasPrefix(name, "train_") {
+				there = i == 0 || i == 3 || i == 5
+			}
+			if ok != there || ok && got != want {
+				t.Errorf("epoch %d: %s is %v, %v; evaluated after every epoch it is %v", i, name, got, ok, want)
+			}
+		}
+		if acc, ok := e.Get(metric.ValAcc); ok && i > 0 && acc > best {
+			best, epoch = acc, i
+		}
+	}
+	_, meta, err := checkpoint.Read(filepath.Join(dir, BestWeights))
+	if err != nil || meta["epoch"] != strconv.Itoa(epoch) {
+		t.Errorf("the best weights are those of epoch %s, not %d, %v", meta["epoch"], epoch, err)
+	}
+	if got := strings.Count(strings.Join(n.files, " "), LastWeights); got != 5 {
+		t.Errorf("the last weights were written %d times, not after each epoch", got)
 	}
 }
 

@@ -11,18 +11,24 @@ import (
 
 // Weights are the net's parameters and running statistics as other tools know them: convolutions [out in kh kw], dense
 // layers [out in].
-func (m *Model) Weights() []checkpoint.Tensor {
+func (m *Model) Weights() []checkpoint.Tensor { return m.exportAll(m.arrays) }
+
+// exportAll copies arrays of the net's parameters and running statistics to the layout of files.
+func (m *Model) exportAll(arrays map[*blocks.Param][]float32) []checkpoint.Tensor {
 	var ts []checkpoint.Tensor
 	for _, p := range m.plan.Net.Params {
-		ts = append(ts, export(p.Name, p.Shape, m.arrays[p]))
+		ts = append(ts, export(p.Name, p.Shape, arrays[p]))
 	}
 	return ts
 }
 
-// setWeights replaces the net's parameters and running statistics by arrays that fit.
+// setWeights replaces the net's parameters and running statistics by arrays that fit, before training.
 func (m *Model) setWeights(arrays map[string][]float32) {
 	for _, p := range m.plan.Net.Params {
 		imported(m.arrays[p], p.Shape, arrays[p.Name])
+		if m.ema != nil {
+			copy(m.ema.arrays[p], m.arrays[p])
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (a *app) bench(ctx context.Context, o *BenchOptions, files []string) error 
 		return err
 	}
 	plan := plans[0]
-	show := newProgress(a, 0)
+	show := newProgress(a, 0, 1)
 	env := a.dataEnv()
 	env.Progress = show.download
 	r, err := runner.Bench(ctx, plan, runner.BenchOptions{

@@ -20,14 +20,15 @@ type progress struct {
 	color  bool
 	now    func() time.Time
 	epochs int // planned
+	every  int // so many epochs an evaluation
 
-	began  time.Time     // of the epoch under way
-	last   time.Duration // of the epoch before, its evaluation included
-	losses [2][]float64  // train and validation
+	began  time.Time       // of the epoch under way
+	took   []time.Duration // the epochs before, their evaluations included: the last of them, up to the next evaluation
+	losses [2][]float64    // train and validation
 }
 
-func newProgress(a *app, epochs int) *progress {
-	p := &progress{w: a.err, color: a.color(a.errTTY), now: a.now, epochs: epochs, began: a.now()}
+func newProgress(a *app, epochs, every int) *progress {
+	p := &progress{w: a.err, color: a.color(a.errTTY), now: a.now, epochs: epochs, every: every, began: a.now()}
 	if a.errTTY && a.getenv("TERM") != "dumb" {
 		p.bar = term.NewBar(a.err)
 	}
@@ -59,18 +60,21 @@ func (p *progress) Step(s runner.Step) {
 }
 
 // left is the time that the run still needs, if its epochs take as long as the
-// last one; within the first epoch, as long as its training steps have shown.
+// last one, or as the last ones did of which one was evaluated; within the first
+// epoch, as long as its training steps have shown.
 func (p *progress) left(s runner.Step) (time.Duration, bool) {
 	if s.Epoch == 0 {
 		return 0, false
 	}
 	elapsed := p.now().Sub(p.began)
-	whole := p.last
-	if whole == 0 {
-		whole = elapsed
-		if s.Phase == "train" {
-			whole = elapsed * time.Duration(s.Steps) / time.Duration(s.Step)
+	whole := elapsed
+	if n := len(p.took); n > 0 {
+		whole = 0
+		for _, d := range p.took {
+			whole += d / time.Duration(n)
 		}
+	} else if s.Phase == "train" {
+		whole = elapsed * time.Duration(s.Steps) / time.Duration(s.Step)
 	}
 	return time.Duration(s.Epochs-s.Epoch)*whole + max(0, whole-elapsed), true
 }
@@ -88,6 +92,7 @@ func clock(d time.Duration) string {
 var epochMetrics = []struct{ name, format string }{
 	{metric.TrainLoss, "train_loss %.4f"}, {metric.TrainAcc, "train_acc %.4f"},
 	{metric.ValLoss, "val_loss %.4f"}, {metric.ValAcc, "val_acc %.4f"},
+	{metric.TTAValAcc, "tta_val_acc %.4f"}, {metric.EMAValAcc, "ema_val_acc %.4f"}, {metric.EMATTAValAcc, "ema_tta_val_acc %.4f"},
 	{metric.CleanTrainErr, "clean_train_err %.4f"}, {metric.ExamplesPerSecond, "%.0f images/s"},
 }
 
@@ -102,17 +107,29 @@ func (p *progress) Epoch(e runner.Epoch) {
 		}
 	}
 	if e.N > 0 {
-		p.last = took
+		p.took = append(p.took, took)
+		p.took = p.took[max(0, len(p.took)-p.every):]
 	}
 	p.began = now
 	p.say("%s", strings.Join(append(line, term.Duration(took.Seconds())), "  "))
 	for i, name := range []string{metric.TrainLoss, metric.ValLoss} {
-		v, ok := e.Get(name)
-		if !ok {
-			v = math.NaN()
+		if v, ok := e.Get(name); ok {
+			p.losses[i] = extend(p.losses[i], e.N, v)
 		}
-		p.losses[i] = append(p.losses[i], v)
 	}
+}
+
+// extend gives a curve its value at an epoch. Epochs between it and the value before
+// lie on the line between the two, those before the first value nowhere.
+func extend(curve []float64, epoch int, v float64) []float64 {
+	from, last := len(curve)-1, math.NaN()
+	if from >= 0 {
+		last = curve[from]
+	}
+	for n := from + 1; n < epoch; n++ {
+		curve = append(curve, last+(v-last)*float64(n-from)/float64(epoch-from))
+	}
+	return append(curve, v)
 }
 
 // download shows how far the data have come.
@@ -127,6 +144,11 @@ func (p *progress) end() {
 	p.clear()
 	if p.bar == nil {
 		return
+	}
+	for i := range p.losses { // of an interrupted run, one may be shorter
+		for len(p.losses[i]) < max(len(p.losses[0]), len(p.losses[1])) {
+			p.losses[i] = append(p.losses[i], math.NaN())
+		}
 	}
 	fmt.Fprint(p.w, term.Plot("loss by epoch", []term.Curve{
 		{Name: metric.TrainLoss, Values: p.losses[0]}, {Name: metric.ValLoss, Values: p.losses[1]},

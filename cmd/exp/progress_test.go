@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 func TestTimeLeft(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	a := &app{err: io.Discard, getenv: func(string) string { return "" }, now: func() time.Time { return now }}
-	p := newProgress(a, 4)
+	p := newProgress(a, 4, 1)
 	pass := func(d time.Duration) { now = now.Add(d) }
 	at := func(phase string, epoch, step int) runner.Step {
 		return runner.Step{Phase: phase, Epoch: epoch, Epochs: 4, Step: step, Steps: 10}
@@ -44,6 +45,30 @@ func TestTimeLeft(t *testing.T) {
 	pass(100 * time.Second) // slower than before
 	if left, _ := p.left(at("train", 4, 9)); clock(left) != "0:00" {
 		t.Errorf("in the last epoch: %s left", clock(left))
+	}
+}
+
+func TestTimeLeftWhenNotEveryEpochIsEvaluated(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	a := &app{err: io.Discard, getenv: func(string) string { return "" }, now: func() time.Time { return now }}
+	p := newProgress(a, 8, 2)
+	for n, seconds := range []int{1, 60, 80, 60, 80} { // 70 each, on average
+		now = now.Add(time.Duration(seconds) * time.Second)
+		p.Epoch(runner.Epoch{N: n})
+	}
+	now = now.Add(10 * time.Second)
+	if left, _ := p.left(runner.Step{Phase: "train", Epoch: 5, Epochs: 8, Step: 1, Steps: 10}); clock(left) != "4:30" {
+		t.Errorf("in the fifth epoch: %s left", clock(left))
+	}
+}
+
+func TestACurveIsALineBetweenItsValues(t *testing.T) {
+	var c []float64
+	c = extend(c, 1, 4) // of nothing before
+	c = extend(c, 2, 3)
+	c = extend(c, 5, 0)
+	if got := fmt.Sprint(c); got != "[NaN 4 3 2 1 0]" {
+		t.Error(got)
 	}
 }
 

@@ -108,7 +108,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 		return "", err
 	}
 	a.say("run %s: %s, %s", run.ID, term.Printable(l.Name), size(l.Net))
-	show := newProgress(a, l.Train.Epochs)
+	show := newProgress(a, l.Train.Epochs, l.Train.EvalEvery)
 	var unrecorded error // what the store refused without the runner knowing
 	env := a.dataEnv()
 	env.Progress = show.download

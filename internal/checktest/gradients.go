@@ -58,7 +58,7 @@ func NewTwin[T kernels.Float](net *blocks.Net, k kernels.Backend[T], batch int) 
 	if err != nil {
 		return nil, err
 	}
-	t.Entropy = g.SoftmaxCrossEntropy(low.Logits)
+	t.Entropy = g.SoftmaxCrossEntropy(low.Logits, 0)
 	t.Loss = t.Entropy.Loss
 	grads, err := g.Gradients(t.Loss, low.Params)
 	if err != nil {

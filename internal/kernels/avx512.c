@@ -15,6 +15,7 @@ static inline keep_vec keep(__m512 t, __m512 v) {
 #define ROWS 8
 #define COLS 2
 #define GRAD_ROWS 8
+#define CHUNK(c) ((c) < 256 ? 32 : 16)
 #define MAX(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define KEEP(t, v) keep((__m512)(t), (__m512)(v))
 #define SQRT(v) ((vec)_mm512_sqrt_ps((__m512)(v)))

@@ -60,6 +60,7 @@ func (w WriteGrad[T]) check(n, channels int) {
 	if w.Through.X != nil || w.Through.ReLU {
 		w.Through.check(n, channels)
 	}
+	optional("WriteGrad.Gate", w.Gate, n)
 	optional("WriteGrad.Sums", w.Sums, 2*channels)
 }
 
@@ -89,9 +90,9 @@ func checkDropout(n, m int, rate float64) {
 	}
 }
 
-func checkLoss[T Float](n, k int, logits []T, labels []int32, loss, grad []T, correct []int32) {
-	if n < 1 || k < 1 {
-		panic(fmt.Sprintf("kernels: no such loss: %d rows of %d", n, k))
+func checkLoss[T Float](n, k int, logits []T, labels []int32, smoothing float64, loss, grad []T, correct []int32) {
+	if n < 1 || k < 1 || !(smoothing >= 0 && smoothing < 1) {
+		panic(fmt.Sprintf("kernels: no such loss: %d rows of %d, smoothing %v", n, k, smoothing))
 	}
 	need("logits", logits, n*k)
 	need("labels", labels, n)

@@ -327,6 +327,24 @@ static void direct_conv(struct pool *pool, struct direct *p) {
 		reduce(p->out.sums, p->sums, 2 * p->o, p->pieces);
 }
 
+static void direct(struct pool *pool, const struct job *job) {
+	const struct job flat = flattened(job);
+	struct direct p = {
+		.n = flat.n, .k = flat.k, .stride = flat.stride, .h = flat.h, .w = flat.w, .c = flat.c,
+		.oh = flat.oh, .ow = flat.ow, .o = flat.o, .weights = flat.weights, .in = flat.in, .out = flat.out,
+	};
+	direct_conv(pool, &p);
+}
+
+static void direct_grad_data(struct pool *pool, const struct job *job) {
+	const struct job flat = flattened(job);
+	struct direct p = {
+		.n = flat.n, .k = flat.k, .stride = flat.stride, .h = flat.oh, .w = flat.ow, .c = flat.o, .backward = 1,
+		.oh = flat.h, .ow = flat.w, .o = flat.c, .weights = flat.weights, .in = flat.grad, .out = flat.out,
+	};
+	direct_conv(pool, &p);
+}
+
 // The gradient of the weights: a band's activations are packed as above, its gradients as Z[pixel][o], with zeros after the
 // last o up to a multiple of WIDE; then
 //

@@ -48,6 +48,10 @@ static void map_any(const struct map *p, long begin, long end, float *sums) {
 		map_block(GRAD | ADD, 0, p, begin, end, sums);
 	else if (read == 0 && write == (THROUGH | MASK | SUM))
 		map_block(0, THROUGH | MASK | SUM, p, begin, end, sums);
+	else if (read == AFFINE && write == (RESIDUAL | RECTIFY))
+		map_block(AFFINE, RESIDUAL | RECTIFY, p, begin, end, sums);
+	else if (read == ADD && write == (GATE | THROUGH | SUM))
+		map_block(ADD, GATE | THROUGH | SUM, p, begin, end, sums);
 	else
 		map_block(read, write, p, begin, end, sums);
 }
@@ -163,8 +167,8 @@ INLINE void pool_rows(const int max, const long high, const long wide, const int
 static void max_pool_piece(void *context, long piece, int worker) {
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->out.mode == 0)
-		pool_rows(1, 2, 2, 1, AFFINE | RELU, 0, p, piece, worker);
+	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == 0 && job->out.mode == SUM)
+		pool_rows(1, 2, 2, 1, 0, SUM, p, piece, worker);
 	else
 		pool_rows(1, job->high, job->wide, 0, job->in.mode, job->out.mode, p, piece, worker);
 }
@@ -219,8 +223,8 @@ static void max_pool_grad_piece(void *context, long piece, int worker) {
 	(void)worker;
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == (AFFINE | RELU) && job->grad.mode == 0)
-		pool_grad_images(1, 2, 2, 1, AFFINE | RELU, 0, p, piece);
+	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == 0 && job->grad.mode == GRAD)
+		pool_grad_images(1, 2, 2, 1, 0, GRAD, p, piece);
 	else
 		pool_grad_images(1, job->high, job->wide, 0, job->in.mode, job->grad.mode, p, piece);
 }
@@ -313,6 +317,7 @@ static void softmax_piece(void *context, long piece, int worker) {
 	const struct job *job = context;
 	(void)worker;
 	const long k = job->o;
+	const double other = job->smoothing / (double)k, own = 1 - job->smoothing + other; // targets
 	for (long i = piece * SOFTMAX_ROWS; i < at_most(job->n, (piece + 1) * SOFTMAX_ROWS); i++) {
 		const float *row = job->in.x + i * k;
 		const long label = job->labels[i];
@@ -324,11 +329,19 @@ static void softmax_piece(void *context, long piece, int worker) {
 		double sum = 0;
 		for (long j = 0; j < k; j++)
 			sum += exp(row[j] - top);
-		if (job->loss)
-			job->loss[i] = (float)(log(sum) + top - row[label]);
+		if (job->loss) {
+			double target = row[label];
+			if (other > 0) { // infinite logits must not spoil a loss that is not smoothed
+				double all = 0;
+				for (long j = 0; j < k; j++)
+					all += row[j];
+				target = (1 - job->smoothing) * target + other * all;
+			}
+			job->loss[i] = (float)(log(sum) + top - target);
+		}
 		if (job->dx)
 			for (long j = 0; j < k; j++)
-				job->dx[i * k + j] = (float)((exp(row[j] - top) / sum - (j == label)) / (double)job->n);
+				job->dx[i * k + j] = (float)((exp(row[j] - top) / sum - (j == label ? own : other)) / (double)job->n);
 		if (job->correct)
 			job->correct[i] = best == label;
 	}
@@ -363,5 +376,14 @@ static void adam(long n, float *w, const float *g, float *m, float *v, const str
 		store_part(m + i, first, lanes);
 		store_part(v + i, second, lanes);
 		store_part(w + i, x - u->rate * first / (SQRT(second) + u->eps), lanes);
+	}
+}
+
+// a += rest * (w - a)
+static void average(long n, float *a, const float *w, float rest) {
+	for (long i = 0; i < n; i += VL) {
+		const long lanes = n - i;
+		vec x = load_part(a + i, lanes);
+		store_part(a + i, x + rest * (load_part(w + i, lanes) - x), lanes);
 	}
 }

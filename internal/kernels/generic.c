@@ -3,6 +3,7 @@
 #define ROWS 6
 #define COLS 2
 #define GRAD_ROWS 4
+#define CHUNK(c) 12
 #define MAX(a, b) larger(a, b)
 #define KEEP(t, v) positive(t, v)
 #define SQRT(v) square_root(v)

@@ -9,45 +9,55 @@
 
 #include "vec.h"
 
+#include "tiles.h"
+
+#define TILE 4
+#define WINO(name) name##_4
 #include "winograd.h"
+#undef TILE
+#undef WINO
+
+#define TILE 2
+#define WINO(name) name##_2
+#include "winograd.h"
+#undef TILE
+#undef WINO
 
 #include "direct.h"
 
 #include "elementwise.h"
 
+// Which way a convolution is computed: the first that its algorithm allows and its shape permits.
+enum way { DIRECTLY, BY_2, BY_4 };
+
+static enum way way_of(const struct job *job) {
+	if (job->algorithm == WINOGRAD_4 && can_4(job))
+		return BY_4;
+	return job->algorithm != DIRECT && can_2(job) ? BY_2 : DIRECTLY;
+}
+
 static void conv(struct pool *pool, const struct job *job) {
-	if (is_wino(job)) {
-		struct wino p = {.grid = grid_of(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out};
-		wino_conv(pool, &p);
-		return;
+	switch (way_of(job)) {
+	case BY_4: conv_4(pool, job); break;
+	case BY_2: conv_2(pool, job); break;
+	default: direct(pool, job);
 	}
-	const struct job flat = flattened(job);
-	struct direct p = {
-		.n = flat.n, .k = flat.k, .stride = flat.stride, .h = flat.h, .w = flat.w, .c = flat.c,
-		.oh = flat.oh, .ow = flat.ow, .o = flat.o, .weights = flat.weights, .in = flat.in, .out = flat.out,
-	};
-	direct_conv(pool, &p);
 }
 
 static void conv_grad_data(struct pool *pool, const struct job *job) {
-	if (is_wino(job)) {
-		struct wino p = {.grid = grid_of(job), .c = job->o, .o = job->c, .w = job->weights, .backward = 1, .in = job->grad, .out = job->out};
-		wino_conv(pool, &p);
-		return;
+	switch (way_of(job)) {
+	case BY_4: conv_grad_data_4(pool, job); break;
+	case BY_2: conv_grad_data_2(pool, job); break;
+	default: direct_grad_data(pool, job);
 	}
-	const struct job flat = flattened(job);
-	struct direct p = {
-		.n = flat.n, .k = flat.k, .stride = flat.stride, .h = flat.oh, .w = flat.ow, .c = flat.o, .backward = 1,
-		.oh = flat.h, .ow = flat.w, .o = flat.c, .weights = flat.weights, .in = flat.grad, .out = flat.out,
-	};
-	direct_conv(pool, &p);
 }
 
 static void conv_grad_weights(struct pool *pool, const struct job *job) {
-	if (is_wino(job))
-		wino_grad_weights(pool, job);
-	else
-		direct_grad_weights(pool, job);
+	switch (way_of(job)) {
+	case BY_4: grad_weights_4(pool, job); break;
+	case BY_2: grad_weights_2(pool, job); break;
+	default: direct_grad_weights(pool, job);
+	}
 }
 
 #define KERNELS(isa) \
@@ -58,5 +68,5 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 			[MAX_POOL] = max_pool, [MAX_POOL_GRAD] = max_pool_grad, [AVG_POOL] = avg_pool, [AVG_POOL_GRAD] = avg_pool_grad, \
 			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, \
 		}, \
-		.sgd = sgd, .adam = adam, \
+		.sgd = sgd, .adam = adam, .average = average, \
 	}

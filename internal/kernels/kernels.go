@@ -40,11 +40,12 @@ type Read[T Float] struct {
 	ReLU         bool
 }
 
-// Write is what a kernel does with its result r [...,C]: y = r + Bias[c] + Residual is stored in Y.
+// Write is what a kernel does with its result r [...,C]: y = r + Bias[c] + Residual, then max(0, y) when ReLU, is stored in Y.
 type Write[T Float] struct {
 	Y        []T
-	Bias     []T       // [C] or nil
-	Residual []T       // as Y, or nil
+	Bias     []T // [C] or nil
+	Residual []T // as Y, or nil
+	ReLU     bool
 	Sums     []float64 // [2,C] or nil: the sum of y and of y*y in every channel; overwritten
 }
 
@@ -58,10 +59,12 @@ type ReadGrad[T Float] struct {
 }
 
 // WriteGrad is what a kernel does with the gradient g of an activation that was read as Through: with Through.ReLU, g is kept
-// where the value before the ReLU was above 0 and zeroed elsewhere. It is stored in G.
+// where the value before the ReLU was above 0 and zeroed elsewhere; likewise with Gate, where that is above 0. It is stored
+// in G.
 type WriteGrad[T Float] struct {
 	G       []T
 	Through Read[T]
+	Gate    []T       // as G, or nil: the result of the ReLU
 	Sums    []float64 // [2,C] or nil: the sum of g and of g*Through.X (0 without X) in every channel; overwritten
 }
 
@@ -137,10 +140,10 @@ type Backend[T Float] interface {
 	// DenseGradWeights: dw = transposed x * g; dbias = sum of the rows of g unless dbias is nil.
 	DenseGradWeights(n, in, out int, x, g, dw, dbias []T)
 
-	// SoftmaxCrossEntropy of n rows of k logits: loss[i] = -log p[i,label], p = softmax of the row;
-	// grad = (p - onehot(label))/n, the gradient of the mean loss; correct[i] = 1 when the first largest logit is the
-	// label's, else 0. loss, grad and correct may each be nil.
-	SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, loss, grad []T, correct []int32)
+	// SoftmaxCrossEntropy of n rows of k logits: loss[i] = -sum over j of t[i,j] log p[i,j], p = softmax of the row,
+	// t = (1-smoothing) onehot(label) + smoothing/k; grad = (p - t)/n, the gradient of the mean loss; correct[i] = 1 when the
+	// first largest logit is the label's, else 0. loss, grad and correct may each be nil.
+	SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, smoothing float64, loss, grad []T, correct []int32)
 }
 
 var (

@@ -21,23 +21,28 @@ struct source {
 
 // How a result v of element i, channel c, is stored:
 //
-//	v += bias[c] (if not NULL);  RESIDUAL: v += residual[i];
-//	MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;  y[i] = v unless DISCARD;
+//	v += bias[c] (if not NULL);  RESIDUAL: v += residual[i];  RECTIFY: v = max(0, v);
+//	GATE: v = 0 unless gate[i] > 0;  MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;  y[i] = v unless DISCARD;
 //	SUM: sums[c] += v, sums[channels+c] += v * (THROUGH ? through[i] : v)
 //
-// MASK comes with THROUGH, and neither with RESIDUAL or bias.
-enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16 };
+// MASK comes with THROUGH, and THROUGH with neither RESIDUAL, RECTIFY nor bias.
+enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64 };
 struct sink {
 	float *y;
-	const float *bias, *residual, *through, *scale, *shift;
+	const float *bias, *residual, *gate, *through, *scale, *shift;
 	double *sums;
 	int mode;
 };
+
+// How a 3x3 convolution may be computed: by Winograd's F(4x4,3x3) where the shape permits, else by F(2x2,3x3) where it permits,
+// else directly; not by the first; directly.
+enum algorithm { WINOGRAD_4, WINOGRAD_2, DIRECT };
 
 // One call. Images are n x [h,w,c]; a convolution makes n x [oh,ow,o] of them, a pooling n x [oh,ow,c].
 struct job {
 	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel
 	long high, wide;                       // of a pooling's window
+	enum algorithm algorithm;              // of a convolution
 	struct source in, grad;                // what is read: an activation, a gradient
 	struct sink out;
 	const float *weights; // [k,k,c,o]
@@ -48,6 +53,7 @@ struct job {
 	uint32_t limit;
 	float factor;
 	const int32_t *labels;
+	double smoothing; // of the labels: this part of each target is spread over all classes
 	int32_t *correct;
 	float *loss;
 };
@@ -72,6 +78,7 @@ struct kernels {
 	void (*run[OPERATIONS])(struct pool *, const struct job *);
 	void (*sgd)(long n, float *w, const float *g, float *m, const struct update *);
 	void (*adam)(long n, float *w, const float *g, float *m, float *v, const struct update *);
+	void (*average)(long n, float *a, const float *w, float rest);
 };
 
 // kernels_named returns the table of an instruction set ("avx512", "avx2", "generic") that this processor has, or NULL;

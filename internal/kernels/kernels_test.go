@@ -1,9 +1,11 @@
 package kernels
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 )
 
@@ -75,7 +77,7 @@ func (l *lab) read(n, channels int) Read[float32] {
 }
 
 func (l *lab) write(n, channels int) Write[float32] {
-	w := Write[float32]{Y: l.empty("y", n), Bias: l.maybe("bias", channels), Residual: l.maybe("residual", n)}
+	w := Write[float32]{Y: l.empty("y", n), Bias: l.maybe("bias", channels), Residual: l.maybe("residual", n), ReLU: l.IntN(3) == 0}
 	if l.IntN(2) == 0 {
 		w.Sums = make([]float64, 2*channels)
 	}
@@ -100,6 +102,9 @@ func (l *lab) writeGrad(n, channels int) WriteGrad[float32] {
 	w := WriteGrad[float32]{G: l.empty("dx", n)}
 	if l.IntN(3) > 0 {
 		w.Through = l.read(n, channels)
+	}
+	if l.IntN(3) == 0 {
+		w.Gate = l.random("gate", n)
 	}
 	if l.IntN(2) == 0 {
 		w.Sums = make([]float64, 2*channels)
@@ -128,7 +133,7 @@ func wideRead(r Read[float32]) Read[float64] {
 }
 
 func wideWrite(w Write[float32]) Write[float64] {
-	return Write[float64]{wide(w.Y), wide(w.Bias), wide(w.Residual), wideSums(w.Sums)}
+	return Write[float64]{wide(w.Y), wide(w.Bias), wide(w.Residual), w.ReLU, wideSums(w.Sums)}
 }
 
 func wideReadGrad(g ReadGrad[float32]) ReadGrad[float64] {
@@ -136,7 +141,7 @@ func wideReadGrad(g ReadGrad[float32]) ReadGrad[float64] {
 }
 
 func wideWriteGrad(w WriteGrad[float32]) WriteGrad[float64] {
-	return WriteGrad[float64]{wide(w.G), wideRead(w.Through), wideSums(w.Sums)}
+	return WriteGrad[float64]{wide(w.G), wideRead(w.Through), wide(w.Gate), wideSums(w.Sums)}
 }
 
 // close fails unless got is want within a part of its largest value.
@@ -208,7 +213,8 @@ func someConv(r *rand.Rand) Conv {
 	for {
 		c := Conv{N: 1 + r.IntN(9), H: 1 + r.IntN(20), W: 1 + r.IntN(20), C: 1 + r.IntN(70), O: 1 + r.IntN(70), K: 1 + 2*r.IntN(3), Stride: 1 + r.IntN(3)}
 		if r.IntN(2) == 0 {
-			c = Conv{N: 1 + r.IntN(9), H: 4 * (1 + r.IntN(4)), W: 4 * (1 + r.IntN(4)), C: 16 * (1 + r.IntN(4)), O: 16 * (1 + r.IntN(4)), K: 3, Stride: 1}
+			side := 2 + 2*r.IntN(2)
+			c = Conv{N: 1 + r.IntN(9), H: side * (1 + r.IntN(4)), W: side * (1 + r.IntN(4)), C: 16 * (1 + r.IntN(4)), O: 16 * (1 + r.IntN(4)), K: 3, Stride: 1}
 		}
 		if c.MACs() < mostMACs {
 			return c
@@ -224,6 +230,7 @@ func TestConv(t *testing.T) {
 			seeds = 30
 		}
 		for seed := range seeds {
+			n.Algorithm = Algorithm(seed % 3)
 			checkConv(t, n, seed, someConv(rand.New(rand.NewPCG(seed, 2))))
 		}
 		for i, c := range []Conv{
@@ -238,7 +245,55 @@ func TestConv(t *testing.T) {
 			{N: 1, H: 1, W: 1, C: 1, O: 1, K: 1, Stride: 1},
 			{N: 9, H: 2, W: 2, C: 48, O: 33, K: 3, Stride: 1},
 		} {
-			checkConv(t, n, uint64(1000+i), c)
+			for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
+				checkConv(t, n, uint64(1000+i), c)
+			}
+		}
+	})
+}
+
+// TestAlgorithmsByAccuracy: on normal numbers the slower algorithms are closer to the truth. F(2x2) is the closest: its sums are
+// the shortest.
+func TestAlgorithmsByAccuracy(t *testing.T) {
+	c := Conv{N: 2, H: 16, W: 16, C: 64, O: 32, K: 3, Stride: 1}
+	r := rand.New(rand.NewPCG(1, 2))
+	normal := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		return x
+	}
+	x, w, g := normal(c.inputs()), normal(c.weights()), normal(c.outputs())
+	y, dx, dw := make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
+	truth.Conv(c, wide(w), Read[float64]{X: wide(x)}, Write[float64]{Y: y})
+	truth.ConvGradData(c, wide(w), ReadGrad[float64]{G: wide(g)}, WriteGrad[float64]{G: dx})
+	truth.ConvGradWeights(c, Read[float64]{X: wide(x)}, ReadGrad[float64]{G: wide(g)}, dw, nil)
+	distance := func(got []float32, want []float64) float64 { // relative, in the L2 norm
+		var d, s float64
+		for i, v := range want {
+			d += (float64(got[i]) - v) * (float64(got[i]) - v)
+			s += v * v
+		}
+		return math.Sqrt(d / s)
+	}
+	backends(t, func(t *testing.T, n *Native) {
+		fastest := []float64{1e-6, 1e-6, 1e-6}
+		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
+			gotY, gotDX, gotDW := make([]float32, len(y)), make([]float32, len(dx)), make([]float32, len(dw))
+			n.Conv(c, w, Read[float32]{X: x}, Write[float32]{Y: gotY})
+			n.ConvGradData(c, w, ReadGrad[float32]{G: g}, WriteGrad[float32]{G: gotDX})
+			n.ConvGradWeights(c, Read[float32]{X: x}, ReadGrad[float32]{G: g}, gotDW, nil)
+			errors := []float64{distance(gotY, y), distance(gotDX, dx), distance(gotDW, dw)}
+			t.Logf("algorithm %d: relative errors %.2g forward, %.2g data, %.2g weights", n.Algorithm, errors[0], errors[1], errors[2])
+			for i, e := range errors {
+				if e >= fastest[i] {
+					t.Errorf("algorithm %d, result %d: error %.3g, not below %.3g", n.Algorithm, i, e, fastest[i])
+				}
+			}
+			if n.Algorithm == Winograd4 {
+				fastest = errors
+			}
 		}
 	})
 }
@@ -504,17 +559,48 @@ func TestSoftmaxCrossEntropy(t *testing.T) {
 			logits[0] = 1000 // exp overflows without care
 			loss, grad, correct := l.empty("loss", rows), l.empty("grad", rows*k), make([]int32, rows)
 			wantLoss, wantGrad, wantCorrect := make([]float64, rows), make([]float64, rows*k), make([]int32, rows)
-			truth.SoftmaxCrossEntropy(rows, k, wide(logits), labels, wantLoss, wantGrad, wantCorrect)
-			n.SoftmaxCrossEntropy(rows, k, logits, labels, loss, grad, correct)
+			smoothing := float64(seed%3) / 5
+			truth.SoftmaxCrossEntropy(rows, k, wide(logits), labels, smoothing, wantLoss, wantGrad, wantCorrect)
+			n.SoftmaxCrossEntropy(rows, k, logits, labels, smoothing, loss, grad, correct)
 			l.intact()
 			l.close("loss", loss, wantLoss)
 			l.close("grad", grad, wantGrad)
 			if fmt.Sprint(correct) != fmt.Sprint(wantCorrect) {
 				t.Fatalf("correct is %v, not %v", correct, wantCorrect)
 			}
-			n.SoftmaxCrossEntropy(rows, k, logits, labels, nil, nil, nil)
+			n.SoftmaxCrossEntropy(rows, k, logits, labels, smoothing, nil, nil, nil)
 		}
 	})
+}
+
+// TestSoftmaxCrossEntropyIsPyTorchs holds the loss and its gradient against what scripts/pytorch/golden.py computed.
+func TestSoftmaxCrossEntropyIsPyTorchs(t *testing.T) {
+	const tolerance = 1e-12 // relative, in float64
+	text, err := os.ReadFile("testdata/smoothing.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Smoothing    float64
+		Rows, K      int
+		Logits, Grad []float64
+		Labels       []int32
+		Loss         []float64
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		loss, grad := make([]float64, c.Rows), make([]float64, c.Rows*c.K)
+		truth.SoftmaxCrossEntropy(c.Rows, c.K, c.Logits, c.Labels, c.Smoothing, loss, grad, nil)
+		for name, pair := range map[string][2][]float64{"loss": {loss, c.Loss}, "gradient": {grad, c.Grad}} {
+			for i, want := range pair[1] {
+				if got := pair[0][i]; !(math.Abs(got-want) <= tolerance*(1+math.Abs(want))) {
+					t.Errorf("smoothing %v: %s %d is %v, PyTorch has %v", c.Smoothing, name, i, got, want)
+				}
+			}
+		}
+	}
 }
 
 func TestUpdates(t *testing.T) {
@@ -551,6 +637,12 @@ func TestUpdates(t *testing.T) {
 			l.close("w", w, wantW)
 			l.close("m", m, wantM)
 			l.close("v", v, wantV)
+			average, wantAverage := l.random("average", size), make([]float64, size)
+			copy(wantAverage, wide(average))
+			truth.Average(wantAverage, wide(w), 0.125)
+			Average(average, w, 0.125)
+			l.intact()
+			l.close("average", average, wantAverage)
 		}
 	}
 }

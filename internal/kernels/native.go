@@ -57,9 +57,24 @@ func named(name string) *C.struct_kernels {
 	return C.kernels_named(s)
 }
 
+// Algorithm says how convolutions with a 3x3 kernel and stride 1 are computed. Others are always direct.
+type Algorithm int
+
+// The algorithms, from the fastest on. One that the shape does not permit (channels that 16 does not divide, an image that the
+// tile does not divide) gives way to the next. Errors are about 7e-7 of the result with Winograd4, 3e-7 with Winograd2 and
+// 4e-7 with Direct, whose sums are longer.
+const (
+	Winograd4 Algorithm = C.WINOGRAD_4 // F(4x4,3x3): a quarter of the multiply-adds
+	Winograd2 Algorithm = C.WINOGRAD_2 // F(2x2,3x3): four ninths
+	Direct    Algorithm = C.DIRECT
+)
+
 // Native is the backend in C. It owns threads-1 helper threads, which share the work of every call with the caller's;
 // results are the same bits for any number of threads. One call works at a time, others wait.
 type Native struct {
+	// Algorithm is how 3x3 convolutions are computed; set it before the first call.
+	Algorithm Algorithm
+
 	threads int
 	kernels *C.struct_kernels
 	pool    *C.struct_pool
@@ -201,6 +216,9 @@ func (n *Native) sink(w Write[float32]) C.struct_sink {
 		s.mode |= C.RESIDUAL
 		s.residual = n.floats(w.Residual)
 	}
+	if w.ReLU {
+		s.mode |= C.RECTIFY
+	}
 	if w.Sums != nil {
 		s.mode |= C.SUM
 		s.sums = (*C.double)(pin(n, w.Sums))
@@ -214,6 +232,10 @@ func (n *Native) gradSink(w WriteGrad[float32], channels int) C.struct_sink {
 	if w.Through.ReLU {
 		s.mode |= C.MASK | C.THROUGH
 		s.scale, s.shift = n.affine(w.Through, channels)
+	}
+	if w.Gate != nil {
+		s.mode |= C.GATE
+		s.gate = n.floats(w.Gate)
 	}
 	if w.Sums != nil {
 		s.mode |= C.SUM
@@ -235,7 +257,8 @@ func noProducts(w WriteGrad[float32]) {
 	}
 }
 
-func setConv(j *C.struct_job, c Conv) {
+func (n *Native) setConv(j *C.struct_job, c Conv) {
+	j.algorithm = C.enum_algorithm(n.Algorithm)
 	j.n, j.h, j.w, j.c = C.long(c.N), C.long(c.H), C.long(c.W), C.long(c.C)
 	j.oh, j.ow, j.o = C.long(c.OutH()), C.long(c.OutW()), C.long(c.O)
 	j.k, j.stride = C.long(c.K), C.long(c.Stride)
@@ -255,7 +278,7 @@ func (n *Native) Conv(c Conv, w []float32, in Read[float32], out Write[float32])
 	in.check(c.inputs(), c.C)
 	out.check(c.outputs(), c.O)
 	j := n.begin()
-	setConv(j, c)
+	n.setConv(j, c)
 	j.weights, j.in, j.out = n.floats(w), n.source(in, c.C), n.sink(out)
 	n.run(C.CONV)
 }
@@ -272,7 +295,7 @@ func (n *Native) ConvGradData(c Conv, w []float32, g ReadGrad[float32], out Writ
 		g = ReadGrad[float32]{G: g.Joined}
 	}
 	j := n.begin()
-	setConv(j, c)
+	n.setConv(j, c)
 	j.weights, j.grad, j.out = n.floats(w), n.gradient(g), n.gradSink(out, c.C)
 	n.run(C.CONV_GRAD_DATA)
 	noProducts(out)
@@ -286,7 +309,7 @@ func (n *Native) ConvGradWeights(c Conv, in Read[float32], g ReadGrad[float32], 
 	in.check(c.inputs(), c.C)
 	g.check(c.outputs(), c.O)
 	j := n.begin()
-	setConv(j, c)
+	n.setConv(j, c)
 	j.in, j.grad, j.dw, j.dbias = n.source(in, c.C), n.gradient(g), n.floats(dw), n.floats(dbias)
 	n.run(C.CONV_GRAD_WEIGHTS)
 }
@@ -375,7 +398,7 @@ func (n *Native) Subsample(batch, h, w, c, stride, channels int, in Read[float32
 	in.check(inputs, c)
 	out.check(outputs, channels)
 	j := n.begin()
-	setConv(j, Conv{N: batch, H: h, W: w, C: c, O: channels, K: 1, Stride: stride})
+	n.setConv(j, Conv{N: batch, H: h, W: w, C: c, O: channels, K: 1, Stride: stride})
 	j.in, j.out = n.source(in, c), n.sink(out)
 	n.run(C.SUBSAMPLE)
 }
@@ -386,7 +409,7 @@ func (n *Native) SubsampleGrad(batch, h, w, c, stride, channels int, g ReadGrad[
 	g.check(outputs, channels)
 	need("dx", dx, inputs)
 	j := n.begin()
-	setConv(j, Conv{N: batch, H: h, W: w, C: c, O: channels, K: 1, Stride: stride})
+	n.setConv(j, Conv{N: batch, H: h, W: w, C: c, O: channels, K: 1, Stride: stride})
 	j.grad, j.dx = n.gradient(g), n.floats(dx)
 	n.run(C.SUBSAMPLE_GRAD)
 }
@@ -419,11 +442,12 @@ func (n *Native) DenseGradWeights(rows, in, out int, x, g, dw, dbias []float32) 
 }
 
 // SoftmaxCrossEntropy implements [Backend].
-func (n *Native) SoftmaxCrossEntropy(rows, k int, logits []float32, labels []int32, loss, grad []float32, correct []int32) {
-	checkLoss(rows, k, logits, labels, loss, grad, correct)
+func (n *Native) SoftmaxCrossEntropy(rows, k int, logits []float32, labels []int32, smoothing float64, loss, grad []float32, correct []int32) {
+	checkLoss(rows, k, logits, labels, smoothing, loss, grad, correct)
 	j := n.begin()
 	j.n, j.o, j.in.x = C.long(rows), C.long(k), n.floats(logits)
 	j.labels, j.correct = (*C.int32_t)(pin(n, labels)), (*C.int32_t)(pin(n, correct))
+	j.smoothing = C.double(smoothing)
 	j.loss, j.dx = n.floats(loss), n.floats(grad)
 	n.run(C.SOFTMAX)
 }

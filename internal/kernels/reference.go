@@ -54,6 +54,9 @@ func (w Write[T]) all(channels int, r []float64) {
 		if w.Residual != nil {
 			y += float64(w.Residual[i])
 		}
+		if w.ReLU && y < 0 {
+			y = 0
+		}
 		w.Y[i] = T(y)
 		if w.Sums != nil {
 			w.Sums[c] += y
@@ -68,6 +71,9 @@ func (w WriteGrad[T]) all(channels int, g []float64) {
 	for i, v := range g {
 		c := i % channels
 		if w.Through.ReLU && !(w.Through.before(i, c) > 0) {
+			v = 0
+		}
+		if w.Gate != nil && !(w.Gate[i] > 0) {
 			v = 0
 		}
 		w.G[i] = T(v)
@@ -377,8 +383,9 @@ func (r Reference[T]) DenseGradWeights(n, in, out int, x, g, dw, dbias []T) {
 }
 
 // SoftmaxCrossEntropy implements [Backend].
-func (Reference[T]) SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, loss, grad []T, correct []int32) {
-	checkLoss(n, k, logits, labels, loss, grad, correct)
+func (Reference[T]) SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, smoothing float64, loss, grad []T, correct []int32) {
+	checkLoss(n, k, logits, labels, smoothing, loss, grad, correct)
+	other := smoothing / float64(k) // the target of a class that is not the label's
 	for i, label := range labels {
 		row := logits[i*k:][:k]
 		best := 0
@@ -392,15 +399,23 @@ func (Reference[T]) SoftmaxCrossEntropy(n, k int, logits []T, labels []int32, lo
 			sum += math.Exp(float64(v) - top)
 		}
 		if loss != nil {
-			loss[i] = T(math.Log(sum) + top - float64(row[label]))
+			target := float64(row[label])
+			if smoothing > 0 { // infinite logits must not spoil a loss that is not smoothed
+				target *= 1 - smoothing
+				for _, v := range row {
+					target += other * float64(v)
+				}
+			}
+			loss[i] = T(math.Log(sum) + top - target)
 		}
 		if grad != nil {
 			for j, v := range row {
 				p := math.Exp(float64(v)-top) / sum
+				target := other
 				if j == int(label) {
-					p--
+					target += 1 - smoothing
 				}
-				grad[i*k+j] = T(p / float64(n))
+				grad[i*k+j] = T((p - target) / float64(n))
 			}
 		}
 		if correct != nil {

@@ -10,6 +10,8 @@ static void run_sgd(const struct kernels *k, long n, float *w, const float *g, f
 static void run_adam(const struct kernels *k, long n, float *w, const float *g, float *m, float *v, struct update u) {
 	k->adam(n, w, g, m, v, &u);
 }
+
+static void run_average(const struct kernels *k, long n, float *a, const float *w, float rest) { k->average(n, a, w, rest); }
 */
 import "C"
 
@@ -52,6 +54,12 @@ func Adam(w, g, m, v []float32, a AdamStep) {
 	C.run_adam(selected, C.long(len(w)), floats(w), floats(g), floats(m), floats(v), u)
 }
 
+// Average moves an average of w by a share of what it lacks, on one goroutine: a += rest * (w - a).
+func Average(a, w []float32, rest float32) {
+	need("w", w, len(a))
+	C.run_average(selected, C.long(len(a)), floats(a), floats(w), C.float(rest))
+}
+
 // SGD is the plain-Go truth of [SGD].
 func (Reference[T]) SGD(w, g, m []T, lr, momentum, decay T, nesterov bool) {
 	checkSGD(w, g, m, momentum)
@@ -79,6 +87,14 @@ func (Reference[T]) Adam(w, g, m, v []T, a AdamStep) {
 		m[i] = beta1*m[i] + rest1*d
 		v[i] = beta2*v[i] + rest2*d*d
 		w[i] -= rate * m[i] / (T(math.Sqrt(float64(v[i]))) + eps)
+	}
+}
+
+// Average is the plain-Go truth of [Average].
+func (Reference[T]) Average(a, w []T, rest T) {
+	need("w", w, len(a))
+	for i := range a {
+		a[i] += rest * (w[i] - a[i])
 	}
 }
 

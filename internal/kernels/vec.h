@@ -4,6 +4,7 @@
 //	VL            lanes of a vector: 4, 8 or 16
 //	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers
 //	GRAD_ROWS     the same for the gradient of weights; divides 16
+//	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of ROWS
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
 //	KEEP(t, v)    v where t > 0, else 0
 //	SQRT(v)       the square root
@@ -105,6 +106,8 @@ INLINE struct write_coef write_coef(const int mode, const struct sink *s, long c
 
 // write_part stores v as elements i to i+n as the sink says; see struct sink. Lanes from n on must be 0 in v and bias.
 INLINE void write_part(const int mode, const struct sink *s, long i, vec v, struct write_coef *k, long n) {
+	if (mode & GATE)
+		v = KEEP(load_part(s->gate + i, n), v);
 	if (mode & THROUGH) {
 		vec t = load_part(s->through + i, n);
 		if (mode & MASK)
@@ -117,6 +120,8 @@ INLINE void write_part(const int mode, const struct sink *s, long i, vec v, stru
 		v += k->bias;
 		if (mode & RESIDUAL)
 			v += load_part(s->residual + i, n);
+		if (mode & RECTIFY)
+			v = MAX((vec){0}, v);
 		if (mode & SUM) {
 			k->sum += v;
 			k->product += v * v;
@@ -159,6 +164,8 @@ static void fetch_sink(struct ahead *f, const struct sink *s, long i, long n) {
 		fetch_floats(f, s->residual + i, n);
 	if (s->mode & THROUGH)
 		fetch_floats(f, s->through + i, n);
+	if (s->mode & GATE)
+		fetch_floats(f, s->gate + i, n);
 }
 
 // Cache lines to fetch in each of so many calls.

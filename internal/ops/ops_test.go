@@ -19,6 +19,8 @@ type bench struct {
 	*ops.Graph[float64]
 	params G.Nodes
 	values [][]float64
+
+	smoothing float64 // of the loss
 }
 
 // param adds a random parameter.
@@ -57,6 +59,19 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 		"norm, relu and itself": func(b *bench) *G.Node {
 			x := b.param("x", batch, 4, 4, 3)
 			return b.Map("m", ops.View{Node: x, Norm: b.norm("n", x, 3), ReLU: true}, x)
+		},
+	},
+	"AddReLU": {
+		"of arrays": func(b *bench) *G.Node {
+			return b.AddReLU("a", ops.View{Node: b.param("x", batch, 4, 4, 3)}, b.param("r", batch, 4, 4, 3))
+		},
+		"of a view, read by a branch and its shortcut": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 2)
+			c := kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}
+			y := b.Conv("c1", c, ops.View{Node: x}, b.param("w1", 3, 3, 2, 2), nil, nil)
+			y = b.AddReLU("a1", ops.View{Node: y, Norm: b.norm("n1", y, 2)}, x)
+			z := b.Conv("c2", c, ops.View{Node: y}, b.param("w2", 3, 3, 2, 2), nil, nil)
+			return b.AddReLU("a2", ops.View{Node: z, Norm: b.norm("n2", z, 2)}, y)
 		},
 	},
 	"BatchNorm": {
@@ -120,6 +135,10 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 	},
 	"SoftmaxCrossEntropy": {
 		"of logits": func(b *bench) *G.Node { return b.param("x", batch, 6) },
+		"smoothed": func(b *bench) *G.Node {
+			b.smoothing = 0.2
+			return b.param("x", batch, 6)
+		},
 	},
 }
 
@@ -157,7 +176,7 @@ func gradients(t *testing.T, build func(b *bench) *G.Node) {
 			n := shape.TotalSize() / batch
 			y = b.Dense("logits", y, b.param("logits.weight", n, 4), b.param("logits.bias", 4))
 		}
-		loss = b.SoftmaxCrossEntropy(y)
+		loss = b.SoftmaxCrossEntropy(y, b.smoothing)
 	}); err != nil {
 		t.Fatal(err)
 	}

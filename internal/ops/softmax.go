@@ -1,26 +1,30 @@
 package ops
 
 import (
+	"fmt"
+
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 )
 
-// CrossEntropy is the mean over the rows of -log softmax(logits)[label], computed from the logits.
+// CrossEntropy is the mean over the rows of -log softmax(logits)[label], computed from the logits. With label smoothing
+// (Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7) the label has 1-smoothing of the target, and all
+// classes share the rest equally.
 type CrossEntropy[T any] struct {
 	Loss    *G.Node // [1]
 	PerRow  []T     // of each row, after a run
 	Correct []int32 // 1 where the largest logit is the label's, after a run
 }
 
-// SoftmaxCrossEntropy adds the loss of logits [N classes] against the graph's Labels.
-func (g *Graph[T]) SoftmaxCrossEntropy(logits *G.Node) CrossEntropy[T] {
+// SoftmaxCrossEntropy adds the loss of logits [N classes] against the graph's Labels, smoothed by a part from 0 to below 1.
+func (g *Graph[T]) SoftmaxCrossEntropy(logits *G.Node, smoothing float64) CrossEntropy[T] {
 	classes := logits.Shape()[1]
 	c := CrossEntropy[T]{PerRow: make([]T, g.batch), Correct: make([]int32, g.batch)}
-	slope := make([]T, g.batch*classes) // (softmax - onehot)/rows
-	o := &op[T]{kind: "cross entropy", name: "loss", shape: tensor.Shape{1}}
+	slope := make([]T, g.batch*classes) // (softmax - target)/rows
+	o := &op[T]{kind: "cross entropy", name: "loss", shape: tensor.Shape{1}, params: fmt.Sprint(smoothing)}
 	o.run = func(in [][]T, out []T) {
 		n := g.Rows * classes
-		g.k.SoftmaxCrossEntropy(g.Rows, classes, in[0][:n], g.Labels[:g.Rows], c.PerRow[:g.Rows], slope[:n], c.Correct[:g.Rows])
+		g.k.SoftmaxCrossEntropy(g.Rows, classes, in[0][:n], g.Labels[:g.Rows], smoothing, c.PerRow[:g.Rows], slope[:n], c.Correct[:g.Rows])
 		sum := 0.0
 		for _, l := range c.PerRow[:g.Rows] {
 			sum += float64(l)

@@ -71,6 +71,36 @@ func (g *Graph[T]) Map(name string, v View, residual *G.Node) *G.Node {
 	return g.apply(o.summing(c), inputs...)
 }
 
+// AddReLU ends a post-activation Unit in one pass: y = max(0, view + residual), for a view without ReLU.
+func (g *Graph[T]) AddReLU(name string, v View, residual *G.Node) *G.Node {
+	shape := v.Node.Shape()
+	c, size := channels(shape), rowSize(shape)
+	o := &op[T]{kind: "add relu", name: name, shape: shape.Clone()}
+	at := len(v.inputs())
+	o.run = func(in [][]T, out []T) {
+		n := g.Rows * size
+		g.k.Map(read(v, in, n), c, kernels.Write[T]{Y: out[:n], Residual: in[at][:n], ReLU: true, Sums: o.sums})
+	}
+	var y *G.Node
+	o.diff = func(grad *G.Node) G.Nodes {
+		src := g.gradient(grad)
+		at := len(src.inputs)
+		d := &op[T]{kind: "add relu grad", name: name, shape: shape.Clone()}
+		d.run = func(in [][]T, out []T) {
+			n := g.Rows * size
+			w := kernels.WriteGrad[T]{G: out[:n], Gate: in[at][:n], Sums: d.sums}
+			if v.Norm != nil {
+				w.Through.X = in[at+1][:n] // for the sums
+			}
+			g.k.MapGrad(src.read(in, n), c, w)
+		}
+		gz := g.apply(d.summing(c), append(src.inputs, y, v.Node)...)
+		return append(g.viewGrad(name, v, gz), gz)
+	}
+	y = g.apply(o.summing(c), append(v.inputs(), residual)...)
+	return y
+}
+
 // viewGrad turns the gradient with respect to the rectified input of a view's normalisation, as kernels give it, into the
 // gradients of the view's inputs.
 func (g *Graph[T]) viewGrad(name string, v View, gz *G.Node) G.Nodes {

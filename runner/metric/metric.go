@@ -3,12 +3,18 @@ package metric
 
 import "math"
 
-// The metrics of an epoch.
+// The metrics of an epoch. Those of evaluations are missing where none was due; see train.eval_every.
 const (
-	TrainLoss         = "train_loss"          // mean cross-entropy over the epoch's augmented batches, while the weights change
+	TrainLoss         = "train_loss"          // mean cross-entropy over the epoch's augmented batches, while the weights change; with smoothed labels if asked for
 	TrainAcc          = "train_acc"           // part of those examples that was classified rightly
 	ValLoss           = "val_loss"            // mean cross-entropy on the validation data, in evaluation mode
 	ValAcc            = "val_acc"             // part of the validation data that is classified rightly
+	EMAValLoss        = "ema_val_loss"        // as val_loss, of the moving average of the weights; only with train.ema
+	EMAValAcc         = "ema_val_acc"         // as val_acc, of the moving average of the weights
+	TTAValLoss        = "tta_val_loss"        // as val_loss, of the mean of the logits of each picture and its mirror image; only with train.tta
+	TTAValAcc         = "tta_val_acc"         // as val_acc, by these logits
+	EMATTAValLoss     = "ema_tta_val_loss"    // as tta_val_loss, of the moving average of the weights
+	EMATTAValAcc      = "ema_tta_val_acc"     // as tta_val_acc, of the moving average of the weights
 	LR                = "lr"                  // learning rate of the epoch's last step
 	GradNorm          = "grad_norm"           // mean over the epoch's steps of the L2 norm of the whole gradient, without weight decay
 	Seconds           = "seconds"             // wall time of the epoch's training, evaluation not included
@@ -20,7 +26,8 @@ const (
 )
 
 // Names is every metric of an epoch.
-var Names = []string{TrainLoss, TrainAcc, ValLoss, ValAcc, LR, GradNorm, Seconds, ExamplesPerSecond, Steps, Examples, CleanTrainLoss, CleanTrainErr}
+var Names = []string{TrainLoss, TrainAcc, ValLoss, ValAcc, TTAValLoss, TTAValAcc, EMAValLoss, EMAValAcc, EMATTAValLoss, EMATTAValAcc,
+	LR, GradNorm, Seconds, ExamplesPerSecond, Steps, Examples, CleanTrainLoss, CleanTrainErr}
 
 // Mean is a running mean; the zero value is empty.
 type Mean struct{ sum, weight float64 }

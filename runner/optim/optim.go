@@ -20,6 +20,7 @@ type Param struct {
 	W, Grad []float32
 	Slots   [][]float32 // in the order of Optimizer.Slots
 	Decay   bool        // a weight of a convolution or dense layer: weight decay is meant for it. Not so for BN and biases
+	Shift   bool        // the shift (beta) of a batch normalisation
 }
 
 // Optimizers is what `optimizer:` can name.

@@ -12,6 +12,7 @@ type sequence struct {
 	Name, Type string
 	Params     json.RawMessage
 	Decay      bool
+	Shift      bool
 	LR         []float64
 	Start      []float64
 	Gradients  [][]float64
@@ -41,7 +42,7 @@ func (s sequence) start(t *testing.T) (Optimizer, Param) {
 	if err := json.Unmarshal(s.Params, o); err != nil {
 		t.Fatal(err)
 	}
-	p := Param{W: floats(s.Start), Grad: make([]float32, len(s.Start)), Decay: s.Decay}
+	p := Param{W: floats(s.Start), Grad: make([]float32, len(s.Start)), Decay: s.Decay, Shift: s.Shift}
 	for range o.Slots() {
 		p.Slots = append(p.Slots, make([]float32, len(s.Start)))
 	}
@@ -100,7 +101,8 @@ func TestPiecesGiveTheSameBits(t *testing.T) {
 }
 
 func (p Param) piece(from, to int) Param {
-	q := Param{W: p.W[from:to], Grad: p.Grad[from:to], Decay: p.Decay}
+	q := p
+	q.W, q.Grad, q.Slots = p.W[from:to], p.Grad[from:to], nil
 	for _, s := range p.Slots {
 		q.Slots = append(q.Slots, s[from:to])
 	}

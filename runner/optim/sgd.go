@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	Optimizers.Add("sgd", "stochastic gradient descent with momentum", &SGD{LR: 0.1, Momentum: 0.9})
+	Optimizers.Add("sgd", "stochastic gradient descent with momentum", &SGD{LR: 0.1, Momentum: 0.9, NormBiasLR: 1})
 }
 
 // SGD is stochastic gradient descent with momentum (Polyak 1964) or Nesterov's momentum (Sutskever et al. 2013, "On the
@@ -16,13 +16,16 @@ func init() {
 //	m  = momentum*m + g
 //	w -= lr*m                  or, with nesterov, w -= lr*(g + momentum*m)
 //
-// The learning rate is outside the momentum, so a change of it acts on the whole next step.
+// The learning rate is outside the momentum, so a change of it acts on the whole next step. The shifts of batch
+// normalisation may have another: lr*norm_bias_lr (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU"). Where
+// decay_all has them decay, they do so as fast as all else: by weight_decay/norm_bias_lr at that rate.
 type SGD struct {
 	LR          float64 `yaml:"lr" doc:"learning rate" check:"gt=0"`
 	Momentum    float64 `yaml:"momentum" doc:"part of the last step's direction that is kept" check:"min=0,lt=1"`
 	Nesterov    bool    `yaml:"nesterov" doc:"look ahead by one momentum step"`
 	WeightDecay float64 `yaml:"weight_decay" doc:"added to the gradient, times the weight" check:"min=0"`
 	DecayAll    bool    `yaml:"decay_all" doc:"weight decay on batch normalisation and biases too"`
+	NormBiasLR  float64 `yaml:"norm_bias_lr" doc:"factor of the learning rate for the shifts (beta) of batch normalisation; their weight decay stays as it is" check:"gt=0"`
 }
 
 // Rate is the learning rate.
@@ -50,5 +53,10 @@ func (o *SGD) Update(p Param, lr float64, _ int) {
 	if o.Momentum != 0 {
 		m = p.Slots[0]
 	}
-	kernels.SGD(p.W, p.Grad, m, float32(lr), float32(o.Momentum), float32(decay(p.Decay, o.WeightDecay, o.DecayAll)), o.Nesterov)
+	d := decay(p.Decay, o.WeightDecay, o.DecayAll)
+	if p.Shift {
+		lr *= o.NormBiasLR
+		d /= o.NormBiasLR
+	}
+	kernels.SGD(p.W, p.Grad, m, float32(lr), float32(o.Momentum), float32(d), o.Nesterov)
 }

@@ -1,4 +1,4 @@
-"""Computes what the tests of runner/optim, runner/schedule and runner/checkpoint are held against.
+"""Computes what the tests of runner, runner/optim, runner/schedule, runner/checkpoint and internal/kernels are held against.
 
     python scripts/pytorch/golden.py            writes the golden files into the repository
     python scripts/pytorch/golden.py --check    computes them again and says what differs; also reads the checkpoint
@@ -69,10 +69,18 @@ def optimizers():
         cases.append(dict(name=name, type=kind, params=params, decay=decay, lr=rates(params["LR"]),
                           start=start.tolist(), gradients=grads.tolist(), weights=weights))
 
-    def sgd(name, lr, momentum, nesterov=False, weight_decay=0.0, decay=True, decay_all=False):
+    def sgd(name, lr, momentum, nesterov=False, weight_decay=0.0, decay=True, decay_all=False, norm_bias_lr=None):
         used = weight_decay if decay or decay_all else 0.0
-        add(name, "sgd", dict(LR=lr, Momentum=momentum, Nesterov=nesterov, WeightDecay=weight_decay, DecayAll=decay_all), decay,
-            by_torch(lambda w: torch.optim.SGD(w, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=used), lr))
+        params = dict(LR=lr, Momentum=momentum, Nesterov=nesterov, WeightDecay=weight_decay, DecayAll=decay_all)
+        if norm_bias_lr is None:
+            add(name, "sgd", params, decay,
+                by_torch(lambda w: torch.optim.SGD(w, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=used), lr))
+            return
+        # A group of its own in airbench: the rate is larger, and the decay smaller by as much.
+        add(name, "sgd", dict(params, NormBiasLR=norm_bias_lr), decay,
+            by_torch(lambda w: torch.optim.SGD(w, lr=lr * norm_bias_lr, momentum=momentum, nesterov=nesterov,
+                                               weight_decay=used / norm_bias_lr), lr * norm_bias_lr))
+        cases[-1]["shift"] = True
 
     def adam(name, mode, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-7, weight_decay=0.0, decay=True, decay_all=False):
         used = weight_decay if decay or decay_all else 0.0
@@ -90,6 +98,9 @@ def optimizers():
     sgd("with Nesterov and weight decay", 0.1, 0.8, nesterov=True, weight_decay=0.01)
     sgd("no weight decay on a bias", 0.1, 0.9, weight_decay=0.01, decay=False)
     sgd("weight decay on a bias when asked", 0.1, 0.9, weight_decay=0.01, decay=False, decay_all=True)
+    sgd("the shift of a normalisation, faster", 0.01, 0.85, nesterov=True, weight_decay=0.01, decay=False, norm_bias_lr=8.0)
+    sgd("the shift of a normalisation, faster, with weight decay", 0.01, 0.85, nesterov=True, weight_decay=0.01, decay=False,
+        decay_all=True, norm_bias_lr=8.0)
     adam("as in Keras", "keras")
     adam("as in Keras with weight decay", "keras", lr=0.01, beta1=0.8, beta2=0.99, weight_decay=0.01)
     adam("as in PyTorch", "pytorch", epsilon=1e-8)
@@ -144,6 +155,50 @@ def schedules():
             for name, kind, params, make in cases]
 
 
+# The loss with label smoothing, of each row, and the gradient of the mean.
+
+
+def smoothing():
+    rng = np.random.default_rng(2)
+    cases = []
+    for rows, k, s in ((5, 10, 0.0), (5, 10, 0.1), (3, 7, 0.2), (4, 2, 0.9), (2, 1, 0.3)):
+        logits = torch.tensor(3 * rng.standard_normal((rows, k)), requires_grad=True)
+        labels = torch.tensor(rng.integers(0, k, rows))
+        loss = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=s, reduction="none")
+        loss.mean().backward()
+        cases.append(dict(smoothing=s, rows=rows, k=k, logits=logits.detach().ravel().tolist(), labels=labels.tolist(),
+                          loss=loss.tolist(), grad=logits.grad.ravel().tolist()))
+    return cases
+
+
+# The moving average of weights and of what a net keeps besides, at every third step.
+
+
+def averages():
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(4, dtype=torch.float64))
+            self.register_buffer("mean", torch.zeros(3, dtype=torch.float64))
+
+    rng = np.random.default_rng(3)
+    net = Net()
+    cases = []
+    for decay in (0.5, 0.99):
+        average = torch.optim.swa_utils.AveragedModel(net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay), use_buffers=True)
+        values, want = [], []
+        for step in range(1, 13):
+            values.append(rng.standard_normal(7).tolist())
+            with torch.no_grad():
+                net.weight.copy_(torch.tensor(values[-1][:4]))
+                net.mean.copy_(torch.tensor(values[-1][4:]))
+            if step % 3 == 0:
+                average.update_parameters(net)
+                want.append(average.module.weight.tolist() + average.module.mean.tolist())
+        cases.append(dict(decay=decay, every=3, values=values, averages=want))
+    return cases
+
+
 # A small checkpoint: as the format's own library writes it, and the same one as it must read ours.
 
 TENSORS = {
@@ -182,9 +237,12 @@ def main():
     texts = {
         ROOT / "optim/testdata/sequences.json": text(optimizers()),
         ROOT / "schedule/testdata/factors.json": text(schedules()),
+        ROOT / "testdata/pytorch-averages.json": text(averages()),
+        ROOT.parent / "internal/kernels/testdata/smoothing.json": text(smoothing()),
     }
     if not check:
         for path, content in texts.items():
+            path.parent.mkdir(exist_ok=True)
             path.write_text(content)
         (checkpoints / "library.safetensors").write_bytes(safetensors.numpy.save(TENSORS, METADATA))
         return
