@@ -27,6 +27,8 @@
 
 #include "elementwise.h"
 
+#include "update.h"
+
 // Which way a convolution is computed: the first that its algorithm allows and its shape permits.
 enum way { DIRECTLY, BY_2, BY_4 };
 
@@ -69,4 +71,5 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, \
 		}, \
 		.sgd = sgd, .adam = adam, .average = average, \
+		.adamw = adamw, .rmsprop = rmsprop, .scale = scale, .clamp = clamp, .accumulate = accumulate, \
 	}
