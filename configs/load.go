@@ -104,10 +104,14 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 			return d.Path == "" || d.Path == part || strings.HasPrefix(d.Path, part+".") || strings.HasPrefix(part, d.Path+".")
 		})
 	}
-	if wrong("data.dataset") || l.Data.Dataset == nil {
+	if wrong("data.dataset") || wrong("data.dir") || l.Data.Dataset == nil {
 		return
 	}
-	info, err := l.Data.Dataset.Info(env)
+	info, err := l.Data.Info(env)
+	if fault := (*data.Fault)(nil); errors.As(err, &fault) {
+		l.report(fault, p)
+		return
+	}
 	if err != nil {
 		p.Addf(l.Where("data.dataset"), "data.dataset", "%v", err)
 		return

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -22,11 +23,12 @@ type cifar struct {
 	title       string
 	archive     remote
 	folder      string   // in the archive
-	train, test []string // files
-	records     int      // in each file
+	train, test []string // files; each has its part's share of the records
 	side        int      // of a picture
-	labels      int      // label bytes of a record; the last one counts
+	labels      int      // label bytes of a record
+	label       int      // which of them counts, from 0
 	names       string   // the file of class names, one a line; may be absent
+	others      []string // files that are kept beside these when the archive is unpacked
 	info        Info
 }
 
@@ -34,8 +36,30 @@ func (f *cifar) recordSize() int { return f.labels + 3*f.side*f.side }
 
 func (f *cifar) files() []string { return append(f.train[:len(f.train):len(f.train)], f.test...) }
 
-// verified is a file beside unpacked ones. It holds the Set.Hash of what the official archive gave.
+// records is how many records a file has.
+func (f *cifar) records(name string) int {
+	if slices.Contains(f.train, name) {
+		return f.info.Train / len(f.train)
+	}
+	return f.info.Test / len(f.test)
+}
+
+// verified is a file beside unpacked ones: the checksum of each file that the official archive gave.
 const verified = "exp-verified.txt"
+
+// checksums are those of files of records, as `sha256sum -c` reads them.
+func (f *cifar) checksums(sums map[string]string) string {
+	var b strings.Builder
+	for _, name := range f.files() {
+		fmt.Fprintf(&b, "%s  %s\n", sums[name], name)
+	}
+	return b.String()
+}
+
+func checksum(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
 
 // load reads the files from the first folder that has them or their archive, or else downloads the archive, and unpacks
 // it into the cache.
@@ -68,18 +92,19 @@ func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
 
 // loadFolder reads unpacked files.
 func (f *cifar) loadFolder(ctx context.Context, env Env, at *found) (*Set, error) {
-	set := f.empty()
+	set, sums := f.empty(), map[string]string{}
 	files := f.files()
-	errs := make([]error, len(files))
+	errs, checks := make([]error, len(files)), make([]string, len(files))
 	var wait sync.WaitGroup
 	for i, name := range files { // together: a run starts sooner
-		wait.Go(func() { errs[i] = f.loadFile(ctx, set, name, at.paths[name]) })
+		wait.Go(func() { checks[i], errs[i] = f.loadFile(ctx, set, name, at.paths[name]) })
 	}
 	wait.Wait()
-	for _, err := range errs {
+	for i, err := range errs {
 		if err != nil {
 			return nil, err
 		}
+		sums[files[i]] = checks[i]
 	}
 	path := filepath.Join(at.folder, f.names)
 	if content, err := os.ReadFile(path); err == nil {
@@ -90,25 +115,25 @@ func (f *cifar) loadFolder(ctx context.Context, env Env, at *found) (*Set, error
 		return nil, fmt.Errorf("read %s: %w", f.title, err)
 	}
 	set.From, set.Hash = at.folder, set.hash()
-	if sum, err := os.ReadFile(filepath.Join(at.folder, verified)); err != nil || strings.TrimSpace(string(sum)) != set.Hash {
+	if known, err := os.ReadFile(filepath.Join(at.folder, verified)); err != nil || string(known) != f.checksums(sums) {
 		env.warn(fmt.Sprintf("%s: the files in %s are laid out like the official ones, but may hold other pictures; they are used as they are (contents %.12s)", f.title, at.folder, set.Hash))
 	}
 	return set, nil
 }
 
-// loadFile reads one unpacked file into its place in the set.
-func (f *cifar) loadFile(ctx context.Context, set *Set, name, path string) error {
+// loadFile reads one unpacked file into its place in the set, and gives its checksum.
+func (f *cifar) loadFile(ctx context.Context, set *Set, name, path string) (string, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return "", err
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", f.title, err)
+		return "", fmt.Errorf("read %s: %w", f.title, err)
 	}
 	if err := f.parse(set, name, content); err != nil {
-		return fmt.Errorf("read %s: %s: %w", f.title, path, err)
+		return "", fmt.Errorf("read %s: %s: %w", f.title, path, err)
 	}
-	return nil
+	return checksum(content), nil
 }
 
 // loadArchive reads the archive. If it is the official one and unpacked is not "", it leaves the files there.
@@ -126,10 +151,13 @@ func (f *cifar) loadArchive(ctx context.Context, env Env, path, unpacked string)
 		defer os.RemoveAll(temporary)
 	}
 	want := []entry{{name: f.names, size: slack, atMost: true}}
-	for _, name := range f.files() {
-		want = append(want, entry{name: name, size: int64(f.records * f.recordSize())})
+	for _, name := range f.others {
+		want = append(want, entry{name: name, size: slack, atMost: true})
 	}
-	set := f.empty()
+	for _, name := range f.files() {
+		want = append(want, entry{name: name, size: int64(f.records(name) * f.recordSize())})
+	}
+	set, sums := f.empty(), map[string]string{}
 	sum := sha256.New()
 	all := io.TeeReader(bufio.NewReaderSize(file, 1<<20), sum)
 	err = untar(all, f.folder, want, func(name string, content []byte) error {
@@ -142,6 +170,7 @@ func (f *cifar) loadArchive(ctx context.Context, env Env, path, unpacked string)
 		if temporary == "" {
 			return nil
 		}
+		sums[name] = checksum(content)
 		return os.WriteFile(filepath.Join(temporary, name), content, 0o666)
 	})
 	if err == nil {
@@ -158,7 +187,7 @@ func (f *cifar) loadArchive(ctx context.Context, env Env, path, unpacked string)
 	if temporary == "" {
 		return set, nil
 	}
-	if err := os.WriteFile(filepath.Join(temporary, verified), []byte(set.Hash+"\n"), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(temporary, verified), []byte(f.checksums(sums)), 0o666); err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", f.title, err)
 	}
 	if err := os.Chmod(temporary, 0o755); err != nil {
@@ -172,11 +201,10 @@ func (f *cifar) loadArchive(ctx context.Context, env Env, path, unpacked string)
 
 // empty makes room for all pictures.
 func (f *cifar) empty() *Set {
-	room := func(files []string) Split {
-		n := len(files) * f.records
+	room := func(n int) Split {
 		return Split{n, f.side, f.side, 3, make([]uint8, n*3*f.side*f.side), make([]int32, n)}
 	}
-	return &Set{Info: f.info, Train: room(f.train), Test: room(f.test)}
+	return &Set{Info: f.info, Train: room(f.info.Train), Test: room(f.info.Test)}
 }
 
 // parse reads one of the files into its place in the set.
@@ -184,28 +212,25 @@ func (f *cifar) parse(set *Set, name string, content []byte) error {
 	if name == f.names {
 		return f.parseNames(set, content)
 	}
-	for i, n := range f.train {
-		if n == name {
-			return f.parseRecords(content, set.Train, i*f.records)
-		}
+	n := f.records(name)
+	if i := slices.Index(f.train, name); i >= 0 {
+		return f.parseRecords(content, set.Train, i*n, n)
 	}
-	for i, n := range f.test {
-		if n == name {
-			return f.parseRecords(content, set.Test, i*f.records)
-		}
+	if i := slices.Index(f.test, name); i >= 0 {
+		return f.parseRecords(content, set.Test, i*n, n)
 	}
 	return nil
 }
 
-// parseRecords reads the records of one file into a split, from its given example on.
-func (f *cifar) parseRecords(content []byte, into Split, first int) error {
+// parseRecords reads the n records of one file into a split, from its given example on.
+func (f *cifar) parseRecords(content []byte, into Split, first, n int) error {
 	size, plane := f.recordSize(), f.side*f.side
-	if len(content) != f.records*size {
-		return fmt.Errorf("it has %d bytes, not %d (%d records of %d): it ends in record %d, counted from 0", len(content), f.records*size, f.records, size, len(content)/size)
+	if len(content) != n*size {
+		return fmt.Errorf("it has %d bytes, not %d (%d records of %d): it ends in record %d, counted from 0", len(content), n*size, n, size, len(content)/size)
 	}
-	for i := range f.records {
+	for i := range n {
 		record := content[i*size:][:size]
-		label := int32(record[f.labels-1])
+		label := int32(record[f.label])
 		if int(label) >= len(f.info.Classes) {
 			return fmt.Errorf("record %d, counted from 0: the label is %d; there are 0 to %d", i, label, len(f.info.Classes)-1)
 		}

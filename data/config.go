@@ -10,7 +10,7 @@ import (
 // Config is the `data:` map of an experiment.
 type Config struct {
 	Dataset    Dataset    `yaml:"dataset" doc:"the pictures to learn" check:"required"`
-	Dir        string     `yaml:"dir" doc:"folder to look for the files in, before EXP_DATA_DIR and the cache folder"`
+	Dir        string     `yaml:"dir" doc:"folder to look for the files in, before EXP_DATA_DIR and the cache folder; that of the pictures, for images"`
 	Normalize  Normalize  `yaml:"normalize" doc:"how pixel values are shifted and scaled"`
 	Augment    []Augment  `yaml:"augment" doc:"random changes to each training picture, in this order"`
 	Validation Validation `yaml:"validation" doc:"test: evaluate on the test part; a fraction (0.1) or a number (5000): on as many training examples, split off with the same share of every class"`
@@ -78,6 +78,18 @@ type Fault struct {
 // Error is the path and the problem.
 func (f *Fault) Error() string { return "data." + f.Path + ": " + f.Problem }
 
+// env is the outside world as the data set of the config sees it.
+func (c Config) env(env Env) Env {
+	if c.Dir != "" {
+		env.Dir = c.Dir
+		env.Dirs = append([]string{c.Dir}, env.Dirs...)
+	}
+	return env
+}
+
+// Info tells what is known of the data set before a picture is read. Its error may be a *Fault.
+func (c Config) Info(env Env) (Info, error) { return c.Dataset.Info(c.env(env)) }
+
 // TrainExamples is the number of examples that are trained on, of a data set of these sizes.
 func (c Config) TrainExamples(info Info) int {
 	if c.Limit > 0 {
@@ -96,7 +108,9 @@ func (c Config) Check(info Info) error {
 		fault("dir", "%s is made, not read from files", info.Name)
 	}
 	split := c.Validation.of(info.Train)
-	if split >= info.Train {
+	if split == 0 && info.Test == 0 {
+		fault("validation", "%s has no test part; give a share of the training examples to evaluate on, such as 0.1", info.Name)
+	} else if split >= info.Train {
 		fault("validation", "%d of %d training examples leave nothing to train on", split, info.Train)
 	} else if c.Limit > info.Train-split {
 		fault("limit", "%d is more than the %d training examples there are", c.Limit, info.Train-split)

@@ -34,6 +34,7 @@ type Info struct {
 
 // Env is the outside world as data sets see it. The zero value looks nowhere and may use the network.
 type Env struct {
+	Dir      string                               // the folder that the experiment names; see Config.Info
 	Dirs     []string                             // folders to look in, first to last
 	Cache    string                               // where downloads go; also looked in, after Dirs; "" = none
 	Offline  bool                                 // never download

@@ -29,7 +29,7 @@ func small(url string, archive []byte) *cifar {
 		folder:  "small-bin",
 		train:   []string{"one.bin", "two.bin"},
 		test:    []string{"test.bin"},
-		records: 3, side: 2, labels: 1,
+		side:    2, labels: 1,
 		names: "names.txt",
 		info:  Info{Name: "small", Classes: []string{"ant", "bee", "cow"}, H: 2, W: 2, C: 3, Train: 6, Test: 3},
 	}
@@ -175,6 +175,45 @@ func TestCIFARClassNamesMayBeOthers(t *testing.T) {
 	set, err = small("", nil).load(t.Context(), Env{Dirs: []string{writeFiles(t, t.TempDir(), files)}})
 	if err != nil || !slices.Equal(set.Info.Classes, []string{"ant", "bee", "cow"}) {
 		t.Errorf("%v, %v", set, err)
+	}
+}
+
+// TestARecordMayHaveTwoLabels reads what CIFAR-100 looks like: a part's files are of different sizes, and either label can
+// be asked for once the archive is unpacked.
+func TestARecordMayHaveTwoLabels(t *testing.T) {
+	record := func(coarse, fine byte) []byte { return append([]byte{coarse, fine}, make([]byte, 12)...) }
+	archive := tarGz(t,
+		tarEntry{"two/train.bin", slices.Concat(record(0, 1), record(1, 2), record(0, 0)), tar.TypeReg},
+		tarEntry{"two/test.bin", record(1, 2), tar.TypeReg},
+		tarEntry{"two/fine.txt", []byte("ant\nbee\ncat\n"), tar.TypeReg},
+		tarEntry{"two/coarse.txt", []byte("insect\nother\n"), tar.TypeReg},
+	)
+	s := serve(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.Write(archive) })
+	format := func(label int, names string, others ...string) *cifar {
+		f := small(s.URL, archive)
+		f.folder, f.train, f.test, f.labels, f.label, f.names, f.others = "two", []string{"train.bin"}, []string{"test.bin"}, 2, label, names, others
+		f.info.Train, f.info.Test = 3, 1
+		return f
+	}
+	env := Env{Cache: t.TempDir(), Warn: func(text string) { t.Error(text) }}
+	fine, err := format(1, "fine.txt", "coarse.txt").load(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	coarse := format(0, "coarse.txt", "fine.txt")
+	coarse.info.Classes = []string{"a", "b"}
+	groups, err := coarse.load(t.Context(), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(fine.Train.Labels, []int32{1, 2, 0}) || fine.Info.Classes[2] != "cat" {
+		t.Errorf("fine: %v, %v", fine.Train.Labels, fine.Info.Classes)
+	}
+	if !slices.Equal(groups.Train.Labels, []int32{0, 1, 0}) || !slices.Equal(groups.Info.Classes, []string{"insect", "other"}) {
+		t.Errorf("coarse: %v, %v", groups.Train.Labels, groups.Info.Classes)
+	}
+	if len(s.requests) != 1 || fine.Hash == groups.Hash {
+		t.Errorf("%d downloads, hashes %s and %s", len(s.requests), fine.Hash, groups.Hash)
 	}
 }
 
@@ -540,7 +579,11 @@ func TestIDXIsFound(t *testing.T) {
 			}
 			f := smallIDX(s.URL, idxFiles())
 			f.system = filepath.Join(base, "system")
-			set, err := f.load(t.Context(), Env{Dirs: []string{filepath.Join(base, "a")}, Cache: filepath.Join(base, "cache")})
+			var said []string
+			set, err := f.load(t.Context(), Env{Dirs: []string{filepath.Join(base, "a")}, Cache: filepath.Join(base, "cache"), Warn: func(s string) { said = append(said, s) }})
+			if official := !slices.Contains([]string{"plain", "both", "torchvision's sub-folder"}, c.name); official != (len(said) == 0) {
+				t.Errorf("warned %q", said)
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -597,6 +640,19 @@ func TestBadIDXFiles(t *testing.T) {
 			t.Errorf("%v\nnot %s", err, want)
 		}
 	})
+}
+
+func TestCIFAR100HasTwoSetsOfClasses(t *testing.T) {
+	for labels, want := range map[string]string{"fine": "100 apple worm", "coarse": "20 aquatic_mammals vehicles_2"} {
+		info, err := (&CIFAR100{Labels: labels}).Info(Env{})
+		if got := fmt.Sprint(len(info.Classes), " ", info.Classes[0], " ", info.Classes[len(info.Classes)-1]); err != nil || got != want {
+			t.Errorf("%s: %s, %v", labels, got, err)
+		}
+		f := (&CIFAR100{Labels: labels}).format()
+		if f.recordSize() != 3074 || f.records("train.bin") != 50_000 || f.records("test.bin") != 10_000 {
+			t.Errorf("%s: records of %d bytes, %d and %d", labels, f.recordSize(), f.records("train.bin"), f.records("test.bin"))
+		}
+	}
 }
 
 func FuzzCIFAR(f *testing.F) {

@@ -19,7 +19,7 @@ type idx struct {
 	files  [4]remote // pictures and labels to train on, to test on, compressed
 	subs   []string  // sub-folders in which people and programs keep it; the first is used in the cache
 	system string    // a folder of the operating system's package
-	hash   string    // Set.Hash of the official files
+	hash   string    // Set.Hash of the official files; "" = known by the checksums of the compressed files only
 	info   Info
 }
 
@@ -82,10 +82,25 @@ func (f *idx) loadFolder(ctx context.Context, env Env, at *found, names []string
 			return nil, fmt.Errorf("read %s: %w", f.title, err)
 		}
 	}
-	if set.Hash = set.hash(); set.Hash != f.hash {
+	set.Hash = set.hash()
+	switch {
+	case f.hash == "" && !f.official(at, names):
+		env.warn(fmt.Sprintf("%s: the files in %s are laid out like the official ones, but may hold other pictures; they are used as they are (contents %.12s)", f.title, at.folder, set.Hash))
+	case f.hash != "" && f.hash != set.Hash:
 		env.warn(fmt.Sprintf("%s: the files in %s are laid out like the official ones but hold other pictures; they are used as they are (contents %.12s)", f.title, at.folder, set.Hash))
 	}
 	return set, nil
+}
+
+// official says whether all files are compressed and have the checksums of the official ones.
+func (f *idx) official(at *found, names []string) bool {
+	for i, name := range names {
+		content, err := os.ReadFile(at.paths[name])
+		if err != nil || checksum(content) != f.files[i].sum {
+			return false
+		}
+	}
+	return true
 }
 
 // readFile gives the contents of a file, compressed or not, to use, unless ctx is done. Its error names the

@@ -24,9 +24,8 @@ func Prepare(ctx context.Context, cfg Config, seed int64, env Env) (*Prepared, e
 		if _, err := os.Stat(cfg.Dir); err != nil {
 			return nil, fmt.Errorf("look into data.dir: %w", err)
 		}
-		env.Dirs = append([]string{cfg.Dir}, env.Dirs...)
 	}
-	set, err := cfg.Dataset.Load(ctx, env)
+	set, err := cfg.Dataset.Load(ctx, cfg.env(env))
 	if err != nil {
 		return nil, err
 	}

@@ -202,7 +202,7 @@ func TestSyntheticIsTheSameEverywhere(t *testing.T) {
 }
 
 func TestEveryDatasetIsWhatItsInfoSays(t *testing.T) {
-	env := Env{Offline: true, Dirs: filepath.SplitList(os.Getenv("EXP_TEST_CIFAR10"))}
+	env := Env{Offline: true, Dir: picturesFolder(t), Dirs: filepath.SplitList(os.Getenv("EXP_TEST_CIFAR10"))}
 	for _, name := range Datasets.Names() {
 		t.Run(name, func(t *testing.T) {
 			d, _ := Datasets.New(name)

@@ -31,6 +31,8 @@
 
 #include "peak.h"
 
+#include "update.h"
+
 // Which way a convolution is computed: the first that its algorithm allows and its shape permits.
 enum way { DIRECTLY, BY_2, BY_4 };
 
@@ -74,4 +76,5 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 			[DROPOUT] = dropout, [SOFTMAX] = softmax, [PEAK] = peak, \
 		}, \
 		.sgd = sgd, .adam = adam, .average = average, \
+		.adamw = adamw, .rmsprop = rmsprop, .scale = scale, .clamp = clamp, .accumulate = accumulate, \
 	}

@@ -66,6 +66,9 @@ struct update {
 	float rate, momentum, decay, eps;
 	float beta1, rest1, beta2, rest2; // rest is 1-beta, rounded once
 	int nesterov;
+	float keep;   // of a weight, where it decays apart from the gradient
+	float before; // what a step is multiplied with before momentum
+	int inside;   // eps is in the root
 };
 
 // What a call computes; see Backend for each. MAP takes count elements of c channels from in to out. The gradient of data
@@ -84,6 +87,11 @@ struct kernels {
 	void (*sgd)(long n, float *w, const float *g, float *m, const struct update *);
 	void (*adam)(long n, float *w, const float *g, float *m, float *v, const struct update *);
 	void (*average)(long n, float *a, const float *w, float rest);
+	void (*adamw)(long n, float *w, const float *g, float *m, float *v, const struct update *);
+	void (*rmsprop)(long n, float *w, const float *g, float *v, float *a, float *m, const struct update *);
+	void (*scale)(long n, float *y, float factor);
+	void (*clamp)(long n, float *y, float limit);
+	void (*accumulate)(long n, float *y, const float *x, float factor);
 };
 
 // kernels_named returns the table of an instruction set ("avx512", "avx2", "generic") that this processor has, or NULL;

@@ -117,6 +117,8 @@ func TestParametersWithoutEffect(t *testing.T) {
 		{&SGD{Nesterov: true}, "nesterov: has no effect without momentum"},
 		{&SGD{DecayAll: true}, "decay_all: has no effect without weight_decay"},
 		{&Adam{DecayAll: true}, "decay_all: has no effect without weight_decay"},
+		{&AdamW{DecayAll: true}, "decay_all: has no effect without weight_decay"},
+		{&RMSProp{DecayAll: true}, "decay_all: has no effect without weight_decay"},
 	} {
 		if err := c.optimizer.Validate(); err == nil || err.Error() != c.want {
 			t.Errorf("%+v: %v, want %s", c.optimizer, err, c.want)

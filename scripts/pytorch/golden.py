@@ -61,6 +61,21 @@ def by_keras_formula(lr, beta1, beta2, epsilon, weight_decay):
     return out
 
 
+def by_keras_rmsprop(lr, rho, momentum, epsilon, centered, weight_decay):
+    """The update of Keras' RMSprop: epsilon is in the root, the rate in the momentum. Its decay is ours: in the gradient."""
+    w, grads = gradients()
+    v, a, m, out = np.zeros(6), np.zeros(6), np.zeros(6), []
+    for g, rate in zip(grads, rates(lr)):
+        g = g + weight_decay * w
+        v = rho * v + (1 - rho) * g * g
+        a = rho * a + (1 - rho) * g
+        denominator = v - a * a + epsilon if centered else v + epsilon
+        m = momentum * m + rate * g / np.sqrt(denominator)
+        w = w - m
+        out.append(w.tolist())
+    return out
+
+
 def optimizers():
     start, grads = gradients()
     cases = []
@@ -91,6 +106,21 @@ def optimizers():
         add(name, "adam", dict(LR=lr, Beta1=beta1, Beta2=beta2, Epsilon=epsilon, EpsilonMode=mode,
                                WeightDecay=weight_decay, DecayAll=decay_all), decay, weights)
 
+    def adamw(name, lr=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01, decay=True, decay_all=False):
+        used = weight_decay if decay or decay_all else 0.0
+        add(name, "adamw", dict(LR=lr, Beta1=beta1, Beta2=beta2, Epsilon=epsilon, WeightDecay=weight_decay, DecayAll=decay_all), decay,
+            by_torch(lambda w: torch.optim.AdamW(w, lr=lr, betas=(beta1, beta2), eps=epsilon, weight_decay=used), lr))
+
+    def rmsprop(name, mode, lr=1e-3, alpha=0.99, momentum=0.0, centered=False, epsilon=1e-8, weight_decay=0.0, decay=True):
+        used = weight_decay if decay else 0.0
+        if mode == "keras":
+            weights = by_keras_rmsprop(lr, alpha, momentum, epsilon, centered, used)
+        else:
+            weights = by_torch(lambda w: torch.optim.RMSprop(w, lr=lr, alpha=alpha, momentum=momentum, centered=centered,
+                                                             eps=epsilon, weight_decay=used), lr)
+        add(name, "rmsprop", dict(LR=lr, Alpha=alpha, Momentum=momentum, Centered=centered, Epsilon=epsilon, EpsilonMode=mode,
+                                  WeightDecay=weight_decay), decay, weights)
+
     sgd("without momentum", 0.1, 0.0)
     sgd("with momentum", 0.1, 0.9)
     sgd("with Nesterov's momentum", 0.05, 0.9, nesterov=True)
@@ -108,6 +138,16 @@ def optimizers():
     adam("as in PyTorch with weight decay", "pytorch", lr=0.01, weight_decay=0.01)
     adam("no weight decay on a bias", "pytorch", lr=0.01, weight_decay=0.01, decay=False)
     adam("weight decay on a bias when asked", "keras", weight_decay=0.01, decay=False, decay_all=True)
+    adamw("AdamW")
+    adamw("AdamW with much weight decay", lr=0.01, beta1=0.8, beta2=0.99, weight_decay=0.3)
+    adamw("AdamW, no weight decay on a bias", decay=False)
+    adamw("AdamW, weight decay on a bias when asked", lr=0.01, decay=False, decay_all=True)
+    for mode in ("pytorch", "keras"):
+        rmsprop(f"RMSProp as in {mode}", mode)
+        rmsprop(f"RMSProp as in {mode} with momentum", mode, momentum=0.9, epsilon=1e-3)
+        rmsprop(f"RMSProp as in {mode}, centered", mode, alpha=0.9, centered=True, epsilon=1e-4)
+        rmsprop(f"RMSProp as in {mode} with all", mode, lr=0.01, alpha=0.9, momentum=0.5, centered=True, epsilon=1e-2, weight_decay=0.01)
+        rmsprop(f"RMSProp as in {mode}, no weight decay on a bias", mode, weight_decay=0.01, decay=False)
     return cases
 
 

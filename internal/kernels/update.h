@@ -1,0 +1,60 @@
+// What is done to gradients and weights in a step of training besides SGD and Adam: see AdamW, RMSProp, Scale, Clamp and
+// Accumulate. Included by isa.h.
+
+// w *= keep;  m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g*g;  w -= rate * m / (sqrt(v) + eps)
+static void adamw(long n, float *w, const float *g, float *m, float *v, const struct update *u) {
+	for (long i = 0; i < n; i += VL) {
+		const long lanes = n - i;
+		vec d = load_part(g + i, lanes);
+		vec first = u->beta1 * load_part(m + i, lanes) + u->rest1 * d;
+		vec second = u->beta2 * load_part(v + i, lanes) + u->rest2 * d * d;
+		store_part(m + i, first, lanes);
+		store_part(v + i, second, lanes);
+		store_part(w + i, u->keep * load_part(w + i, lanes) - u->rate * first / (SQRT(second) + u->eps), lanes);
+	}
+}
+
+// d = g + decay*w;  v = beta2*v + (1-beta2)*d*d;  a = beta2*a + (1-beta2)*d (if there is an a);
+// s = d / (inside ? sqrt(v - a*a + eps) : sqrt(v - a*a) + eps);
+// m = momentum*m + before*s;  w -= rate*m      or, without m, w -= rate*before*s
+static void rmsprop(long n, float *w, const float *g, float *v, float *a, float *m, const struct update *u) {
+	for (long i = 0; i < n; i += VL) {
+		const long lanes = n - i;
+		vec x = load_part(w + i, lanes), d = load_part(g + i, lanes) + u->decay * x;
+		vec spread = u->beta2 * load_part(v + i, lanes) + u->rest2 * d * d;
+		store_part(v + i, spread, lanes);
+		if (a) {
+			vec mean = u->beta2 * load_part(a + i, lanes) + u->rest2 * d;
+			store_part(a + i, mean, lanes);
+			spread = MAX((vec){0}, spread - mean * mean); // in this order, NaN stays NaN
+		}
+		vec step = u->before * d / (u->inside ? SQRT(spread + u->eps) : SQRT(spread) + u->eps);
+		if (m) {
+			step = u->momentum * load_part(m + i, lanes) + step;
+			store_part(m + i, step, lanes);
+		}
+		store_part(w + i, x - u->rate * step, lanes);
+	}
+}
+
+// y *= factor
+static void scale(long n, float *y, float factor) {
+	for (long i = 0; i < n; i += VL)
+		store_part(y + i, factor * load_part(y + i, n - i), n - i);
+}
+
+// y = min(max(y, -limit), limit); NaN stays NaN
+static void clamp(long n, float *y, float limit) {
+	const vec top = splat(limit);
+	for (long i = 0; i < n; i += VL) {
+		vec v = load_part(y + i, n - i);
+		v = MAX(-top, v);
+		store_part(y + i, -MAX(-top, -v), n - i);
+	}
+}
+
+// y += factor * x
+static void accumulate(long n, float *y, const float *x, float factor) {
+	for (long i = 0; i < n; i += VL)
+		store_part(y + i, load_part(y + i, n - i) + factor * load_part(x + i, n - i), n - i);
+}
