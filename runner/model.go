@@ -40,6 +40,7 @@ type Model struct {
 type pass struct {
 	graph  *ops.Graph[float32]
 	images []float32
+	logits *G.Node
 	loss   ops.CrossEntropy[float32]
 }
 
@@ -94,6 +95,9 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 		return p, err
 	}
 	outputs := G.Nodes{p.loss.Loss}
+	if p.logits = low.Logits; !train {
+		outputs = append(outputs, p.logits) // for Evaluate's callers
+	}
 	if train {
 		if m.grads, err = p.graph.Gradients(p.loss.Loss, low.Params); err != nil {
 			return p, fmt.Errorf("differentiate the net: %w", err)
