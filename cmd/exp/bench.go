@@ -33,8 +33,9 @@ GFLOP/s count three times the forward pass's multiply-adds, two operations each.
 ` + experimentHelp + `
 
 ` + exitCodes,
-		Example: "  exp bench resnet-cifar --steps 50\n  exp bench resnet-cifar --fixed --phases\n  exp bench quickstart --json",
-		Args:    oneFile,
+		Example:           "  exp bench resnet-cifar --steps 50\n  exp bench resnet-cifar --fixed --phases\n  exp bench quickstart --json",
+		Args:              oneFile,
+		ValidArgsFunction: oneFileOnly,
 		RunE: a.run(func(cmd *cobra.Command, files []string) error {
 			if o.Steps < 1 || o.Warmup < 0 {
 				return usage("--steps must be at least 1, --warmup at least 0")

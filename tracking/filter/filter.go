@@ -66,7 +66,7 @@ func (n Names) All() []string {
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // Error is a mistake in an expression.
