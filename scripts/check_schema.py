@@ -17,12 +17,11 @@ from ruamel.yaml.error import YAMLError
 # What only the program can see: shapes and sizes, what has no effect, files, the command line (set-*), the writing of
 # a value where the value is right, and values that read themselves.
 BEYOND = {
-    "clean-eval-too-many", "clean-eval", "crop-too-large", "deep", "even-kernel", "invisible", "limit", "many-keys", "no-unit",
-    "octal", "pooling-does-not-divide", "stage-names", "too-many-units", "too-small", "unit-no-effect", "units-no-effect",
-    "unknown-key-inherited", "validation", "extends-conflict", "extends-cycle", "extends-itself", "extends-missing",
-    "extends-missing-deep", "extends-misspelt", "extends-wrong-in-base", "extends-other-type", "replace-scalar",
-    "shortcut-shapes", "shortcut-shapes-default", "shortcut-shapes-stage", "zero-init-plain", "quoted-boolean", "no-type",
-    "alias-nested", "control", "no-stages",
+    "clean-eval", "clean-eval-too-many", "crop-too-large", "even-kernel", "extends-conflict", "extends-cycle", "extends-itself",
+    "extends-missing", "extends-missing-deep", "extends-other-type", "extends-wrong-in-base", "invisible", "limit", "no-stages",
+    "no-type", "no-unit", "octal", "pooling-does-not-divide", "shortcut-shapes", "shortcut-shapes-default",
+    "shortcut-shapes-stage", "stage-names", "too-large", "too-many-units", "too-small", "unit-no-effect", "units-no-effect",
+    "validation",
 }
 
 

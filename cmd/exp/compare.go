@@ -170,6 +170,7 @@ func sortedKeys[K comparable, V any](m map[K]V, order func(a, b K) int) []K {
 // entry is one run with what a comparison reads of it.
 type entry struct {
 	run      tracking.Record
+	fields   map[string]any     // its columns
 	settings map[string]any     // by dotted path, without seed and name; nil where another run of the group has the same
 	metrics  map[string]float64 // at the epoch in question, with what has come together until then; nil without that epoch
 }

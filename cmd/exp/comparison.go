@@ -80,6 +80,7 @@ func group(entries []entry, each bool) []side {
 	settings := map[string]map[string]any{}
 	for _, e := range entries {
 		hash := e.run.GroupHash
+		e.fields = fieldsByName(e.run)
 		if e.settings == nil {
 			e.settings = settings[hash]
 		}
@@ -108,9 +109,9 @@ var factNames = []string{"depth", "params_total", "params_trainable", "macs", "d
 
 // fact gives a side's value of a column of runs; several when its runs disagree.
 func (s side) fact(name string) any {
-	value := fieldsByName(s.entries[0].run)[name]
+	value := s.entries[0].fields[name]
 	for _, e := range s.entries[1:] {
-		if v := fieldsByName(e.run)[name]; v != value {
+		if v := e.fields[name]; v != value {
 			return "several"
 		}
 	}
