@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
 
 	"exp/internal/term"
 	"exp/registry"
@@ -182,9 +183,10 @@ var inks = []color.Color{
 var dashes = [][]vg.Length{nil, {vg.Points(6), vg.Points(3)}, {vg.Points(2), vg.Points(2)}, {vg.Points(8), vg.Points(3), vg.Points(2), vg.Points(3)}}
 
 const (
-	pictureWidth  = 18 * vg.Centimeter
+	pictureWidth  = 22 * vg.Centimeter
 	pictureHeight = 11 * vg.Centimeter
-	mostLegends   = 16 // lines of a legend that leave room for the curves
+	margin        = 6 * vg.Length(1) // points around it
+	mostLegends   = 20               // lines of a legend that fit
 )
 
 // picture draws curves in a format of gonum's plot.
@@ -194,9 +196,9 @@ func picture(curves []curve, metrics []string, format string, w io.Writer) error
 	p.Y.Label.Text = strings.Join(metrics, ", ")
 	p.X.Min = 0
 	p.Add(plotter.NewGrid())
-	p.Legend.Top = !slices.ContainsFunc(metrics, func(m string) bool { return !tracking.LowerIsBetter(m) }) // where the curves end up is no room
-	p.Legend.Left = false
-	p.Legend.Padding = vg.Points(2)
+	legend := plot.NewLegend() // beside the curves, so that it hides none
+	legend.Top, legend.Left, legend.XOffs = true, true, vg.Points(6)
+	legend.Padding = vg.Points(2)
 	legends := 0
 	for _, c := range curves {
 		var points plotter.XYs
@@ -221,13 +223,23 @@ func picture(curves []curve, metrics []string, format string, w io.Writer) error
 			label += " " + c.metric
 		}
 		if legends++; legends <= mostLegends {
-			p.Legend.Add(label, line)
+			legend.Add(label, line)
 		}
 	}
-	to, err := p.WriterTo(pictureWidth, pictureHeight, format)
+	canvas, err := draw.NewFormattedCanvas(pictureWidth, pictureHeight, format)
 	if err != nil {
 		return err
 	}
-	_, err = to.WriteTo(w)
+	all := draw.New(canvas)
+	if canvas, ok := canvas.(interface{ SetColor(color.Color) }); ok {
+		canvas.SetColor(color.White)
+		all.Fill(all.Rectangle.Path())
+	}
+	inside := draw.Crop(all, margin, -margin, margin, -margin)
+	size := legend.Rectangle(inside).Size()
+	beside := min(size.X+legend.XOffs, pictureWidth/2)
+	p.Draw(draw.Crop(inside, 0, -beside, 0, 0))
+	legend.Draw(draw.Crop(inside, inside.Size().X-beside, 0, 0, 0))
+	_, err = canvas.WriteTo(w)
 	return err
 }
