@@ -43,6 +43,16 @@ func Load(path string, o Options) (*Loaded, error) {
 	return newLoader(readFile).load(path, o)
 }
 
+// LoadText is Load for an experiment that is in no file; its mistakes are shown under the name.
+func LoadText(name, text string, o Options) (*Loaded, error) {
+	return newLoader(func(path string) ([]byte, error) {
+		if path == name {
+			return []byte(text), nil
+		}
+		return readFile(path)
+	}).load(name, o)
+}
+
 // loader reads the files of one experiment.
 type loader struct {
 	read  func(path string) ([]byte, error)

@@ -100,3 +100,9 @@ func (s *Source) Example(dst []float32, i int) {
 	size := s.split.H * s.split.W * s.split.C
 	s.norm.apply(dst[:size], s.split.Pixels[int(s.index[i])*size:][:size])
 }
+
+// NormalisedAs serves the same examples, normalised as those of another source.
+func (s *Source) NormalisedAs(as *Source) *Source { return &Source{s.split, s.index, as.norm} }
+
+// Normalise writes the pixels of a picture of the source's shape to dst as the source would.
+func (s *Source) Normalise(dst []float32, pixels []uint8) { s.norm.apply(dst, pixels) }

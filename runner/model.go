@@ -114,8 +114,8 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 	}
 	p.logits = low.Logits
 	outputs := G.Nodes{p.loss.Loss}
-	if !train && m.plan.Experiment.Train.TTA == "flip" {
-		outputs = append(outputs, p.logits)
+	if !train {
+		outputs = append(outputs, p.logits) // for the mirrored evaluation, and for Evaluate's callers
 	}
 	if train {
 		if m.grads, err = p.graph.Gradients(p.loss.Loss, low.Params); err != nil {

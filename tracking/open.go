@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 
@@ -179,6 +180,9 @@ func (c connector) Driver() driver.Driver                        { return c.driv
 func connect(dsn string, hooks ...func(*sqlite3.SQLiteConn) error) *sql.DB {
 	d := &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
 		err := c.RegisterFunc("sqrt", sqrt, true)
+		if err == nil {
+			err = c.RegisterFunc("regexp", newMatcher(), true)
+		}
 		for _, hook := range hooks {
 			if err == nil {
 				err = hook(c)
@@ -206,6 +210,27 @@ func sqrt(v any) any {
 		}
 	}
 	return nil
+}
+
+// newMatcher makes the function behind X REGEXP Y, which SQLite calls with Y first;
+// it remembers the pattern compiled last.
+func newMatcher() func(pattern string, text any) (bool, error) {
+	var last *regexp.Regexp
+	return func(pattern string, text any) (bool, error) {
+		if last == nil || last.String() != pattern {
+			var err error
+			if last, err = regexp.Compile(pattern); err != nil {
+				return false, err
+			}
+		}
+		switch t := text.(type) {
+		case string:
+			return last.MatchString(t), nil
+		case []byte:
+			return last.Match(t), nil
+		}
+		return false, nil
+	}
 }
 
 // dsn sets pragmas there, and so on every connection: by Exec they would reach

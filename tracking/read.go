@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"exp/tracking/filter"
 )
 
 // Record is one row of the table runs. Zero values stand for NULL where a zero
@@ -156,17 +158,51 @@ func scanRecord(rows *sql.Rows) (r Record, err error) {
 	return r, err
 }
 
-// Filter says which runs List gives; its zero value is all.
+// Filter says which runs List gives, and in which order; its zero value is all that
+// are not in the trash, the one started last first.
 type Filter struct {
 	Statuses []string
-	Limit    int // 0 = no limit
+	Where    string // in the language of package filter
+	Sort     string // as well
+	Trashed  bool   // those in the trash instead
+	Limit    int    // 0 = no limit
 }
 
-func (f Filter) where(args *[]any) string {
-	if len(f.Statuses) == 0 {
-		return ""
+// clauses gives WHERE and ORDER BY.
+func (s *Store) clauses(ctx context.Context, f Filter, args *[]any) (where, order string, err error) {
+	where, order = " WHERE "+inTrash(f.Trashed), newestFirst
+	if len(f.Statuses) > 0 {
+		where += " AND status IN (" + placeholders(args, f.Statuses) + ")"
 	}
-	return " WHERE status IN (" + placeholders(args, f.Statuses) + ")"
+	if f.Where == "" && f.Sort == "" {
+		return where, order, nil
+	}
+	names, err := s.names(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if f.Where != "" {
+		condition, err := filter.Where(f.Where, names, args)
+		if err != nil {
+			return "", "", fmt.Errorf("--where: %w", err)
+		}
+		where += " AND " + condition
+	}
+	if f.Sort != "" {
+		keys, err := filter.Sort(f.Sort, names, args)
+		if err != nil {
+			return "", "", fmt.Errorf("--sort: %w", err)
+		}
+		order = " ORDER BY " + keys + ", " + strings.TrimPrefix(newestFirst, " ORDER BY ")
+	}
+	return where, order, nil
+}
+
+func inTrash(trashed bool) string {
+	if trashed {
+		return "trashed_at IS NOT NULL"
+	}
+	return "trashed_at IS NULL"
 }
 
 // placeholders adds the values to args and gives their $n.
@@ -181,22 +217,132 @@ func placeholders(args *[]any, values []string) string {
 
 const newestFirst = " ORDER BY started_at DESC NULLS LAST, id DESC"
 
-// List gives runs, the one started last first.
+// List gives runs. A mistake in the filter is a *filter.Error.
 func (s *Store) List(ctx context.Context, f Filter) ([]Record, error) {
-	var args []any
-	query := `SELECT ` + recordColumns + ` FROM runs` + f.where(&args) + newestFirst
+	query, args, err := s.list(ctx, f, recordColumns, nil)
+	if err != nil {
+		return nil, err
+	}
+	return s.records(ctx, query, args...)
+}
+
+// list is the statement that gives columns of the runs of a filter.
+func (s *Store) list(ctx context.Context, f Filter, columns string, args []any) (query string, _ []any, err error) {
+	where, order, err := s.clauses(ctx, f, &args)
+	if err != nil {
+		return "", nil, err
+	}
+	query = `SELECT ` + columns + ` FROM runs` + where + order
 	if f.Limit > 0 {
 		args = append(args, f.Limit)
 		query += " LIMIT $" + strconv.Itoa(len(args))
 	}
-	return s.records(ctx, query, args...)
+	return query, args, nil
+}
+
+// Selection is what Select gave.
+type Selection struct {
+	Columns []filter.Shown
+	Rows    [][]any // as in Result; of metrics, NaN and infinities too
+}
+
+// Select gives the runs of List as rows of the columns that are named in the language
+// of package filter.
+func (s *Store) Select(ctx context.Context, f Filter, columns string) (*Selection, error) {
+	names, err := s.names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var args []any
+	list, shown, err := filter.Select(columns, names, &args)
+	if err != nil {
+		return nil, fmt.Errorf("--cols: %w", err)
+	}
+	query, args, err := s.list(ctx, f, list, args)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := collect(ctx, s, "list runs", func(rows *sql.Rows) ([]any, error) {
+		row, to := make([]any, len(shown)), make([]any, len(shown))
+		for i := range row {
+			to[i] = &row[i]
+		}
+		err := rows.Scan(to...)
+		for i, v := range row {
+			if kind, ok := v.(string); ok && shown[i].Metric {
+				row[i] = number(nil, kind)
+			}
+		}
+		return row, err
+	}, query, args...)
+	return &Selection{shown, rows}, err
 }
 
 // Count gives the number of runs that List would without a limit.
 func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
 	var args []any
-	err = s.db.QueryRowContext(ctx, `SELECT count(*) FROM runs`+f.where(&args), args...).Scan(&n)
+	where, _, err := s.clauses(ctx, Filter{Statuses: f.Statuses, Where: f.Where, Trashed: f.Trashed}, &args)
+	if err != nil {
+		return 0, err
+	}
+	err = s.db.QueryRowContext(ctx, `SELECT count(*) FROM runs`+where, args...).Scan(&n)
 	return n, s.failed("count runs", err)
+}
+
+// names are what a filter can name: the columns of runs, and the parameters and
+// metrics that there are.
+func (s *Store) names(ctx context.Context) (filter.Names, error) {
+	n := filter.Names{Params: map[string]filter.Type{}, LowerIsBetter: LowerIsBetter}
+	for _, c := range new(Record).columns() {
+		column := filter.Column{Name: c.name}
+		switch c.to.(type) {
+		case *string:
+			column.Type = filter.Text
+		case *time.Time:
+			column.Type = filter.Time
+		case *bool:
+			column.Type = filter.Bool
+		default:
+			column.Type = filter.Number
+		}
+		if c.name == "status" {
+			column.Values = Statuses
+		}
+		n.Columns = append(n.Columns, column)
+	}
+	// From key to key in the index: the keys are few, the rows many. Numbers sort
+	// before text.
+	_, err := collect(ctx, s, "read the names of parameters", func(rows *sql.Rows) (struct{}, error) {
+		var key, least, most string
+		err := rows.Scan(&key, &least, &most)
+		var t filter.Type
+		for _, typ := range []string{least, most} {
+			switch typ {
+			case "integer", "real":
+				t |= filter.Number
+			case "text":
+				t |= filter.Text
+			}
+		}
+		n.Params[key] = t
+		return struct{}{}, err
+	}, `
+		WITH RECURSIVE keys (key) AS (
+			SELECT min(key) FROM params
+			UNION ALL
+			SELECT (SELECT min(p.key) FROM params p WHERE p.key > keys.key) FROM keys WHERE keys.key IS NOT NULL
+		)
+		SELECT key,
+			typeof((SELECT min(value) FROM params p WHERE p.key = keys.key)),
+			typeof((SELECT max(value) FROM params p WHERE p.key = keys.key))
+		FROM keys WHERE key IS NOT NULL`)
+	if err != nil {
+		return n, err
+	}
+	n.Metrics, err = s.words(ctx, `
+		SELECT DISTINCT name FROM summary
+		UNION SELECT name FROM pragma_table_info('epochs') WHERE name NOT IN ('run_id', 'epoch') ORDER BY name`)
+	return n, err
 }
 
 func (s *Store) records(ctx context.Context, query string, args ...any) ([]Record, error) {
@@ -264,12 +410,14 @@ func LowerIsBetter(metric string) bool {
 	return strings.HasSuffix(metric, "_loss") || strings.HasSuffix(metric, "_err") || metric == "loss"
 }
 
+// idsAtOnce is how many ids a statement names; databases limit the placeholders.
+const idsAtOnce = 5000
+
 // Summaries gives the summaries of the named metrics, of all metrics when none
 // is named, by run and name.
 func (s *Store) Summaries(ctx context.Context, ids []string, names ...string) (map[string]map[string]Summary, error) {
-	const atOnce = 5000 // ids in one statement; databases limit the placeholders
 	all := map[string]map[string]Summary{}
-	for chunk := range slices.Chunk(ids, atOnce) {
+	for chunk := range slices.Chunk(ids, idsAtOnce) {
 		var args []any
 		query := `
 			SELECT run_id, name, last, last_epoch, last_kind, min, coalesce(min_epoch, 0), max, coalesce(max_epoch, 0)
@@ -303,6 +451,35 @@ func (s *Store) Params(ctx context.Context, id string) ([]Param, error) {
 		err = rows.Scan(&p.Key, &p.Value)
 		return p, err
 	}, `SELECT key, value FROM params WHERE run_id = $1 ORDER BY key`, id)
+}
+
+// ParamsOf gives the hyperparameters of runs by run and key.
+func (s *Store) ParamsOf(ctx context.Context, ids []string) (map[string]map[string]any, error) {
+	all := map[string]map[string]any{}
+	for chunk := range slices.Chunk(ids, idsAtOnce) {
+		var args []any
+		query := `SELECT run_id, key, value FROM params WHERE run_id IN (` + placeholders(&args, chunk) + `)`
+		_, err := collect(ctx, s, "read parameters", func(rows *sql.Rows) (struct{}, error) {
+			var id, key string
+			var value any
+			err := rows.Scan(&id, &key, &value)
+			if all[id] == nil {
+				all[id] = map[string]any{}
+			}
+			all[id][key] = value
+			return struct{}{}, err
+		}, query, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// FilterNames lists what a filter can begin with: metrics with the values of them.
+func (s *Store) FilterNames(ctx context.Context) ([]string, error) {
+	names, err := s.names(ctx)
+	return names.All(), err
 }
 
 // Point is one metric at one epoch, NaN and infinities included.
@@ -358,4 +535,62 @@ func (s *Store) Tags(ctx context.Context, id string) ([]string, error) {
 		err = rows.Scan(&tag)
 		return tag, err
 	}, `SELECT tag FROM tags WHERE run_id = $1 ORDER BY tag`, id)
+}
+
+// MetricsAt gives the metrics of one epoch by run and name; runs without that epoch
+// are not in it.
+func (s *Store) MetricsAt(ctx context.Context, ids []string, epoch int) (map[string]map[string]float64, error) {
+	all := map[string]map[string]float64{}
+	for chunk := range slices.Chunk(ids, idsAtOnce) {
+		args := []any{epoch}
+		query := `SELECT run_id, name, value, kind FROM metrics WHERE epoch = $1 AND run_id IN (` + placeholders(&args, chunk) + `)`
+		_, err := collect(ctx, s, "read metrics", func(rows *sql.Rows) (struct{}, error) {
+			var id, name, kind string
+			var value *float64
+			err := rows.Scan(&id, &name, &value, &kind)
+			if all[id] == nil {
+				all[id] = map[string]float64{}
+			}
+			all[id][name] = number(value, kind)
+			return struct{}{}, err
+		}, query, args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// Until gives, by run, the largest finite value of one metric and the sum of another
+// over the epochs up to one. Only runs that went on after it are looked up epoch by
+// epoch.
+func (s *Store) Until(ctx context.Context, ids []string, epoch int, largest, sum string) (most, total map[string]float64, err error) {
+	most, total = map[string]float64{}, map[string]float64{}
+	for _, find := range []struct {
+		into         map[string]float64
+		name         string
+		column, made string // in summary; over metrics
+	}{{most, largest, "max", "max(value)"}, {total, sum, "total", "sum(value)"}} {
+		for chunk := range slices.Chunk(ids, idsAtOnce) {
+			args := []any{epoch, find.name}
+			among := placeholders(&args, chunk)
+			query := `
+				SELECT run_id, CASE WHEN last_epoch <= $1 THEN ` + find.column + ` ELSE (
+					SELECT ` + find.made + ` FROM metrics m WHERE m.run_id = summary.run_id AND m.name = $2 AND m.epoch <= $1) END
+				FROM summary WHERE name = $2 AND run_id IN (` + among + `)`
+			_, err := collect(ctx, s, "read metrics", func(rows *sql.Rows) (struct{}, error) {
+				var id string
+				var value *float64
+				err := rows.Scan(&id, &value)
+				if value != nil {
+					find.into[id] = *value
+				}
+				return struct{}{}, err
+			}, query, args...)
+			if err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return most, total, nil
 }

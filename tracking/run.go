@@ -234,12 +234,13 @@ func (r *Run) metric(tx *tx, epoch int, m Metric) error {
 		at = epoch
 	}
 	_, err = tx.exec(`
-		INSERT INTO summary AS s (run_id, name, last, last_epoch, last_kind, min, min_epoch, max, max_epoch)
-		VALUES ($1, $2, $3, $4, $5, $3, $6, $3, $6)
+		INSERT INTO summary AS s (run_id, name, last, last_epoch, last_kind, min, min_epoch, max, max_epoch, total)
+		VALUES ($1, $2, $3, $4, $5, $3, $6, $3, $6, $3)
 		ON CONFLICT (run_id, name) DO UPDATE SET
 			last = excluded.last,
 			last_epoch = excluded.last_epoch,
 			last_kind = excluded.last_kind,
+			total = coalesce(s.total + excluded.total, excluded.total, s.total),
 			min = CASE WHEN excluded.min < s.min OR s.min IS NULL THEN excluded.min ELSE s.min END,
 			min_epoch = CASE WHEN excluded.min < s.min OR s.min IS NULL THEN excluded.min_epoch ELSE s.min_epoch END,
 			max = CASE WHEN excluded.max > s.max OR s.max IS NULL THEN excluded.max ELSE s.max END,
@@ -268,11 +269,7 @@ func (r *Run) Event(ctx context.Context, kind, text string) error {
 	return r.record(ctx, "record an event of run "+r.ID, func(tx *tx) error { return r.event(tx, kind, text) })
 }
 
-func (r *Run) event(tx *tx, kind, text string) error {
-	_, err := tx.exec(`INSERT INTO events (run_id, at, kind, text) VALUES ($1, $2, $3, $4)`,
-		r.ID, Timestamp(r.store.env.Now()), kind, text)
-	return err
-}
+func (r *Run) event(tx *tx, kind, text string) error { return r.store.event(tx, r.ID, kind, text) }
 
 // Artifact records a finished file with its size and SHA-256; a file recorded
 // before is recorded anew. A path within the run's folder is kept relative to it.

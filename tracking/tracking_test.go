@@ -687,7 +687,7 @@ func fill(b *testing.B, path string, runs, epochs int) {
 			`INSERT INTO metrics (run_id, epoch, name, value)
 				WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
 				SELECT runs.id, i, name.value, abs(random() % 1000) / 1000.0 FROM runs, n, json_each($3) name WHERE $1 > 0`,
-			`INSERT INTO summary SELECT run_id, name, max(value), $2, 'finite', min(value), 1, max(value), 1 FROM metrics WHERE $1 > 0 AND $3 <> '' GROUP BY run_id, name`,
+			`INSERT INTO summary SELECT run_id, name, max(value), $2, 'finite', min(value), 1, max(value), 1, sum(value) FROM metrics WHERE $1 > 0 AND $3 <> '' GROUP BY run_id, name`,
 		} {
 			if _, err := tx.exec(q, runs, epochs, string(names)); err != nil {
 				return err

@@ -35,8 +35,9 @@ makes. --phases shows them for every operation beside the most this processor ca
 ` + experimentHelp + `
 
 ` + exitCodes,
-		Example: "  exp bench resnet-cifar --steps 50\n  exp bench resnet-cifar --fixed --phases\n  exp bench resnet-cifar --eval\n  exp bench quickstart --json",
-		Args:    oneFile,
+		Example:           "  exp bench resnet-cifar --steps 50\n  exp bench resnet-cifar --fixed --phases\n  exp bench resnet-cifar --eval\n  exp bench quickstart --json",
+		Args:              oneFile,
+		ValidArgsFunction: oneFileOnly,
 		RunE: a.run(func(cmd *cobra.Command, files []string) error {
 			if o.Steps < 1 || o.Warmup < 0 {
 				return usage("--steps must be at least 1, --warmup at least 0")

@@ -21,8 +21,9 @@ mistakes are an array of objects on standard output, empty when all is well.
 ` + experimentHelp + `
 
 ` + exitCodes,
-		Example: "  exp check configs/*.yaml\n  exp check he2015 --set model.units=18",
-		Args:    someFiles,
+		Example:           "  exp check configs/*.yaml\n  exp check he2015 --set model.units=18",
+		Args:              someFiles,
+		ValidArgsFunction: completeFiles,
 		RunE: a.run(func(_ *cobra.Command, files []string) error {
 			loaded, _, problems, err := a.plan(e, files)
 			if err != nil {

@@ -21,8 +21,9 @@ func newConfigCmd(a *app) *cobra.Command {
 ` + experimentHelp + `
 
 ` + exitCodes,
-		Example: "  exp config resnet-cifar\n  exp config --diff plain-cifar",
-		Args:    oneFile,
+		Example:           "  exp config resnet-cifar\n  exp config --diff plain-cifar",
+		Args:              oneFile,
+		ValidArgsFunction: oneFileOnly,
 		RunE: a.run(func(_ *cobra.Command, files []string) error {
 			if diff && asJSON {
 				return usage("--diff and --json exclude each other")

@@ -23,8 +23,9 @@ dense layers outside of shortcuts.
 ` + experimentHelp + `
 
 ` + exitCodes,
-		Example: "  exp describe resnet-cifar\n  exp describe he2015 --set model.units=9 --json",
-		Args:    oneFile,
+		Example:           "  exp describe resnet-cifar\n  exp describe he2015 --set model.units=9 --json",
+		Args:              oneFile,
+		ValidArgsFunction: oneFileOnly,
 		RunE: a.run(func(_ *cobra.Command, files []string) error {
 			format, err := o.format()
 			if err != nil {

@@ -22,7 +22,8 @@ name; the value is YAML. Files first, then --set-file, then --set: later wins.`
 type experimentFlags struct {
 	set, setFiles []string
 	seed          int64
-	cmd           *cobra.Command // tells whether a seed was given
+	cmd           *cobra.Command    // tells whether a seed was given
+	texts         map[string]string // experiments that are in no file, by the name they go by
 }
 
 func (e *experimentFlags) flags(cmd *cobra.Command) {
@@ -30,6 +31,7 @@ func (e *experimentFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&e.set, "set", "s", nil, "change a value: `PATH=VALUE`, as in optimizer.lr=0.05 (repeatable)")
 	cmd.Flags().StringArrayVar(&e.setFiles, "set-file", nil, "`FILE` of changes (repeatable)")
 	cmd.Flags().Int64Var(&e.seed, "seed", 0, "change the seed")
+	completeFlag(cmd, "set", completeSet)
 }
 
 // dataEnv is where data sets are looked for.
@@ -53,7 +55,11 @@ func (a *app) load(e *experimentFlags, files []string) ([]*configs.Loaded, *sour
 	}
 	loaded, all := make([]*configs.Loaded, len(files)), &joined{files: map[string]*source.File{}}
 	for i, file := range files {
-		l, err := configs.Load(file, o)
+		read := configs.Load
+		if text, ok := e.texts[file]; ok {
+			read = func(name string, o configs.Options) (*configs.Loaded, error) { return configs.LoadText(name, text, o) }
+		}
+		l, err := read(file, o)
 		switch problems := err.(type) {
 		case nil:
 			loaded[i] = l

@@ -12,8 +12,14 @@ import (
 	"exp/registry"
 )
 
+// ListOptions are what `exp list` was asked.
+type ListOptions struct {
+	output
+	Long bool
+}
+
 func newListCmd(a *app) *cobra.Command {
-	o := &output{}
+	o := &ListOptions{}
 	var all []string
 	for _, g := range parts() {
 		all = append(all, g.name)
@@ -21,10 +27,12 @@ func newListCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [" + strings.Join(all, "|") + "]",
 		Short: "List what can be named in an experiment, with parameters, defaults and bounds",
-		Long: `List what can be named in an experiment, with parameters, defaults and bounds.
+		Long: `List what can be named in an experiment, with parameters, defaults and bounds. With --long,
+also how each is written with all its defaults, and every field of an experiment file; with
+--long --md that is a document.
 
 ` + exitCodes,
-		Example:   "  exp list\n  exp list shortcuts\n  exp list optimizers --json",
+		Example:   "  exp list\n  exp list shortcuts\n  exp list optimizers --json\n  exp list --long --md > experiments.md",
 		ValidArgs: all,
 		Args:      cobra.MaximumNArgs(1),
 		RunE: a.run(func(_ *cobra.Command, args []string) error {
@@ -32,9 +40,13 @@ func newListCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.Long && (format == term.Text || format == term.Markdown) {
+				return a.listLong(args, all, format)
+			}
 			return a.list(args, all, format)
 		}),
 	}
+	cmd.Flags().BoolVarP(&o.Long, "long", "l", false, "also how each is written, and the fields of a file")
 	o.flags(cmd)
 	return cmd
 }

@@ -23,6 +23,10 @@ type LsOptions struct {
 	output
 	Limit    int // -1: lsLimit for people, all for programs; 0: all
 	Statuses []string
+	Where    string
+	Sort     string
+	Cols     string
+	Trash    bool
 }
 
 func newLsCmd(a *app) *cobra.Command {
@@ -35,14 +39,28 @@ func newLsCmd(a *app) *cobra.Command {
 val_acc is that of the last epoch, best the highest; train err is the last
 clean_train_err where it was measured, otherwise 1 - train_acc.
 
+` + whereHelp + `
+--sort takes such names, with - before one for the largest first; what a run does not have
+comes last. --cols takes them too, each perhaps with "as NAME".
+
 ` + exitCodes,
-		Example: "  exp ls\n  exp ls --status failed,diverged\n  exp ls -n 0 --csv",
-		Args:    cobra.NoArgs,
-		RunE:    a.run(func(cmd *cobra.Command, _ []string) error { return lsRun(cmd.Context(), a, o) }),
+		Example: `  exp ls --status failed,diverged
+  exp ls --where 'shortcut = none and depth >= 44' --sort -val_acc.max
+  exp ls --cols 'name, optimizer.lr as lr, val_acc.max, val_acc.max@epoch as at' -n 0 --csv`,
+		Args: cobra.NoArgs,
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error { return lsRun(cmd.Context(), a, o) }),
 	}
 	cmd.Flags().IntVarP(&o.Limit, "limit", "n", -1, "number of runs, 0 for all (default 20; all with --json and --csv)")
 	cmd.Flags().Lookup("limit").DefValue = "0" // said in the text above
 	cmd.Flags().StringSliceVar(&o.Statuses, "status", nil, "only runs of this status: "+strings.Join(tracking.Statuses, ", "))
+	cmd.Flags().StringVarP(&o.Where, "where", "w", "", "only runs that meet a `CONDITION`")
+	cmd.Flags().StringVar(&o.Sort, "sort", "", "`NAMES` to sort by, as in -val_acc.max,name (default: the newest first)")
+	cmd.Flags().StringVar(&o.Cols, "cols", "", "`NAMES` of the columns to show")
+	cmd.Flags().BoolVar(&o.Trash, "trash", false, "the runs in the trash instead")
+	completeFlag(cmd, "where", completeWhere)
+	completeFlag(cmd, "sort", completeWhere)
+	completeFlag(cmd, "cols", completeWhere)
+	completeFlag(cmd, "status", func(*app, *cobra.Command, string) []string { return tracking.Statuses })
 	o.flags(cmd)
 	return cmd
 }
@@ -57,7 +75,7 @@ func lsRun(ctx context.Context, a *app, o *LsOptions) error {
 			return usage("--status: %q is not one of %s%s", s, strings.Join(tracking.Statuses, ", "), didYouMean(s, tracking.Statuses))
 		}
 	}
-	filter := tracking.Filter{Statuses: o.Statuses, Limit: o.Limit}
+	filter := tracking.Filter{Statuses: o.Statuses, Where: o.Where, Sort: o.Sort, Trashed: o.Trash, Limit: o.Limit}
 	switch {
 	case o.Limit < -1:
 		return usage("-n: %d is below 0", o.Limit)
@@ -71,27 +89,71 @@ func lsRun(ctx context.Context, a *app, o *LsOptions) error {
 		return err
 	}
 	defer store.Close()
-	runs, err := store.List(ctx, filter)
-	if err != nil {
-		return err
-	}
-	table, err := runsTable(ctx, a, store, runs)
+	table, err := lsTable(ctx, a, store, filter, o.Cols)
 	if err != nil {
 		return err
 	}
 	if err := table.Write(a.out, format, a.color(a.outTTY)); err != nil {
 		return err
 	}
+	shown := len(table.Rows)
+	if shown > 0 && (filter.Limit == 0 || shown < filter.Limit) {
+		return nil // these are all
+	}
 	total, err := store.Count(ctx, filter)
+	first := "newest"
+	if o.Sort != "" {
+		first = "first"
+	}
 	switch {
 	case err != nil:
 		return err
+	case total == 0 && o.Trash:
+		a.say("no runs in the trash of %s", store.Path())
+	case total == 0 && (o.Where != "" || len(o.Statuses) > 0):
+		a.say("no such runs in %s", store.Path())
 	case total == 0:
 		a.say("no runs in %s", store.Path())
-	case len(runs) < total:
-		a.say("the newest %d of %d runs (-n 0 shows all)", len(runs), total)
+	case shown < total:
+		a.say("the %s %d of %d runs (-n 0 shows all)", first, shown, total)
 	}
 	return nil
+}
+
+// lsTable has the usual columns, or the ones that were asked for.
+func lsTable(ctx context.Context, a *app, store *tracking.Store, filter tracking.Filter, cols string) (*term.Table, error) {
+	if cols == "" {
+		runs, err := store.List(ctx, filter)
+		if err != nil {
+			return nil, err
+		}
+		return runsTable(ctx, a, store, runs)
+	}
+	chosen, err := store.Select(ctx, filter, cols)
+	if err != nil {
+		return nil, err
+	}
+	t := &term.Table{Rows: chosen.Rows}
+	for _, c := range chosen.Columns {
+		column := term.Column{Name: c.Name}
+		switch {
+		case c.Metric:
+			column.Text = metricText(c.Of)
+		case c.Of == "train_err":
+			column.Text = term.Fixed(4)
+		case c.Of == "seconds":
+			column.Text, column.Right = term.Duration, true
+		case c.Of == "status":
+			column.Style = statusStyle
+		case strings.HasPrefix(c.Of, "params_") || c.Of == "macs":
+			column.Text = term.Count
+		case c.Of == "started_at" || c.Of == "ended_at":
+			now := a.now()
+			column.Text = func(v any) string { return when(v, now) }
+		}
+		t.Columns = append(t.Columns, column)
+	}
+	return t, nil
 }
 
 func didYouMean(written string, names []string) string {

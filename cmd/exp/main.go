@@ -23,7 +23,8 @@ func mainCode() int {
 	host, _ := os.Hostname()
 	cache, _ := os.UserCacheDir() // "" without a home
 	a := &app{
-		out: os.Stdout, err: os.Stderr,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		inTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		getenv: os.Getenv, now: time.Now, started: started, host: host, cache: cache,
 		outTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		errTTY: term.IsTerminal(int(os.Stderr.Fd())),

@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
-
-	"exp/internal/term"
 )
 
 // QueryOptions are what `exp query` was asked.
@@ -53,9 +51,5 @@ func queryRun(ctx context.Context, a *app, o *QueryOptions) error {
 	if err != nil {
 		return err
 	}
-	table := &term.Table{Rows: result.Rows}
-	for _, name := range result.Columns {
-		table.Columns = append(table.Columns, term.Column{Name: name})
-	}
-	return table.Write(a.out, format, a.color(a.outTTY))
+	return resultTable(result).Write(a.out, format, a.color(a.outTTY))
 }

@@ -15,10 +15,13 @@ import (
 
 	"exp/internal/kernels"
 	"exp/tracking"
+	"exp/tracking/filter"
 )
 
 // app is what every verb is given of the outside world.
 type app struct {
+	in             io.Reader
+	inTTY          bool
 	out, err       io.Writer
 	outTTY, errTTY bool
 	getenv         func(string) string
@@ -27,7 +30,8 @@ type app struct {
 	host           string
 	cache          string // the user's folder for what can be made again; "" = none
 	settings       settings
-	ran            bool // a verb's own work has begun: what fails before it is a usage mistake
+	reread         func() error // reads settings again, once a completion has parsed its flags
+	ran            bool         // a verb's own work has begun: what fails before it is a usage mistake
 }
 
 // settings are the tool's own, from flags, EXP_* variables and exp.yaml, in that
@@ -57,13 +61,13 @@ func (a *app) main(ctx context.Context, args []string) int {
 	a.out = out
 	root := newRootCmd(a)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(context.WithValue(ctx, appKey{}, a))
 	code := a.exitCode(err)
 	if code == 0 && out.err != nil {
 		code, err = 1, out.err
 	}
 	if err != nil && !errors.As(err, new(*silentError)) {
-		fmt.Fprintf(a.err, "exp: %v\n", err)
+		fmt.Fprintf(a.err, "exp: %v\n", explain(err))
 	}
 	return code
 }
@@ -98,6 +102,7 @@ func newRootCmd(a *app) *cobra.Command {
 			return a.readSettings(v)
 		},
 	}
+	a.reread = func() error { return a.readSettings(v) }
 	cmd.SetOut(a.out)
 	cmd.SetErr(a.err)
 	flags := cmd.PersistentFlags()
@@ -114,7 +119,9 @@ func newRootCmd(a *app) *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.AddCommand(newRunCmd(a), newCheckCmd(a), newConfigCmd(a), newDescribeCmd(a), newListCmd(a), newBenchCmd(a), newVersionCmd(a))
-	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newQueryCmd(a))
+	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newDiffCmd(a), newPlotCmd(a), newQueryCmd(a), newExportCmd(a))
+	cmd.AddCommand(newTagCmd(a), newNoteCmd(a), newRenameCmd(a), newRmCmd(a), newRestoreCmd(a), newGcCmd(a))
+	cmd.AddCommand(newRerunCmd(a), newEvalCmd(a), newPredictCmd(a), newSchemaCmd(a), newManCmd(a))
 	return cmd
 }
 
@@ -169,6 +176,9 @@ func (a *app) run(f func(cmd *cobra.Command, args []string) error) func(*cobra.C
 // say writes talk: what a person reads and no program should.
 func (a *app) say(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }
 
+// ask is say without the end of the line.
+func (a *app) ask(format string, args ...any) { fmt.Fprintf(a.err, format, args...) }
+
 func (a *app) env() tracking.Env { return tracking.Env{Host: a.host, Now: a.now} }
 
 // openReader opens the store to look at it.
@@ -194,7 +204,7 @@ func (a *app) exitCode(err error) int {
 		return 0
 	case errors.As(err, &silent):
 		return silent.code
-	case errors.As(err, new(usageError)), errors.As(err, new(*tracking.AmbiguousError)), errors.As(err, new(*tracking.QueryError)):
+	case errors.As(err, new(usageError)), errors.As(err, new(*tracking.AmbiguousError)), errors.As(err, new(*tracking.QueryError)), errors.As(err, new(*filter.Error)):
 		return 2
 	case errors.Is(err, context.Canceled):
 		return 130

@@ -23,6 +23,8 @@ type RunOptions struct {
 	Name string
 	Tags []string
 	JSON bool
+
+	parent string // the run that is repeated
 }
 
 func newRunCmd(a *app) *cobra.Command {
@@ -43,11 +45,16 @@ run finishes its step and is recorded; a second Ctrl-C ends it at once.
 			return a.runAll(cmd.Context(), o, files)
 		}),
 	}
+	cmd.ValidArgsFunction = completeFiles
+	o.runFlags(cmd)
+	return cmd
+}
+
+func (o *RunOptions) runFlags(cmd *cobra.Command) {
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.Name, "name", "", "what the runs are called in lists (default: the experiment's name)")
 	cmd.Flags().StringArrayVar(&o.Tags, "tag", nil, "`LABEL` of the runs (repeatable)")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "end with a line of JSON for each run: its row in the store")
-	return cmd
 }
 
 // check refuses names and labels that a list could not show as they are.
@@ -55,15 +62,7 @@ func (o *RunOptions) check() error {
 	if term.Printable(o.Name) != o.Name {
 		return usage("--name: there is an invisible character in %q", o.Name)
 	}
-	for _, tag := range o.Tags {
-		switch {
-		case tag == "":
-			return usage("--tag: the label is empty")
-		case term.Printable(tag) != tag:
-			return usage("--tag: there is an invisible character in %q", tag)
-		}
-	}
-	return nil
+	return checkTags("--tag", o.Tags)
 }
 
 func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
@@ -149,7 +148,7 @@ func newRun(l *configs.Loaded, o *RunOptions, threads int) tracking.NewRun {
 		Shortcut: shortcut(params), Depth: l.Net.Depth(), ParamsTotal: total, ParamsTrainable: trainable, MACs: l.Net.MACs(),
 		ConfigHash: l.Hash(), GroupHash: l.GroupHash(),
 		Threads: threads, CPU: cpuModel() + ", " + kernelISA(), Version: b.version, GitCommit: b.commit, GitDirty: b.modified,
-		Tags: o.Tags,
+		ParentID: o.parent, Tags: o.Tags,
 	}
 	for _, p := range params {
 		n.Params = append(n.Params, tracking.Param(p))

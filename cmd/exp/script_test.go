@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -30,7 +34,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TZ", "UTC")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"store": makeStore},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"store": makeStore, "picture": makePicture},
 	})
 }
 
@@ -86,6 +90,44 @@ func TestTimesAreSaidAsPeopleSayThem(t *testing.T) {
 		if got := when(now.Add(-ago).Format(time.RFC3339), now); got != want {
 			t.Errorf("%v ago: %q, want %q", ago, got, want)
 		}
+	}
+}
+
+// makePicture is the script command `picture FILE WIDTH HEIGHT`: a PNG of a gradient.
+func makePicture(ts *testscript.TestScript, _ bool, args []string) {
+	width, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	height, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	m := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			m.Set(x, y, color.RGBA{uint8(255 * x / width), uint8(255 * y / height), 100, 255})
+		}
+	}
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(png.Encode(f, m))
+	ts.Check(f.Close())
+}
+
+// TestTheDocumentOfExperimentsIsCurrent holds docs/experiments.md to what the registry
+// says; EXP_TEST_UPDATE writes it.
+func TestTheDocumentOfExperimentsIsCurrent(t *testing.T) {
+	const path = "../../docs/experiments.md"
+	var out, said bytes.Buffer
+	a := &app{out: &out, err: &said, getenv: func(string) string { return "" }, now: time.Now, host: "h"}
+	if code := a.main(context.Background(), []string{"list", "--long", "--md"}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &said)
+	}
+	if os.Getenv("EXP_TEST_UPDATE") != "" {
+		if err := os.WriteFile(path, out.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(have, out.Bytes()) {
+		t.Errorf("docs/experiments.md is not what `exp list --long --md` writes (%v); EXP_TEST_UPDATE=1 go test ./cmd/exp -run Document", err)
 	}
 }
 

@@ -29,6 +29,8 @@ func newShowCmd(a *app) *cobra.Command {
 ` + runHelp + "\n\n" + exitCodes,
 		Example: "  exp show @last\n  exp show @best:val_acc --json\n  exp show plain-cifar --csv",
 		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			o.Ref = args[0]
 			return showRun(cmd.Context(), a, o)

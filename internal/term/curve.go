@@ -17,6 +17,9 @@ const (
 	plotRows    = 10
 )
 
+// MostCurves is how many curves a plot can tell apart; Plot leaves out the others.
+const MostCurves = 4
+
 // plotMarks draw the curves where there is no colour.
 var plotMarks = []string{"*", "o", "+", "x"}
 
@@ -26,7 +29,7 @@ func Plot(caption string, curves []Curve, color bool) string {
 	var all [][]float64
 	var names []string
 	for _, c := range curves {
-		if values, finite := gaps(c.Values); finite > 1 && len(all) < len(plotMarks) {
+		if values, finite := gaps(c.Values); finite > 1 && len(all) < MostCurves {
 			all, names = append(all, values), append(names, c.Name)
 		}
 	}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"exp/configs"
+	"exp/registry"
+	"exp/runner/metric"
+	"exp/tracking"
+)
+
+// What shells are told when the tab key is pressed. Completion must never speak, and
+// never write: without a store there is simply nothing to offer.
+
+const mostCompletions = 50 // runs that are offered
+
+// peek opens the store for a completion, nil when there is none.
+func (a *app) peek(ctx context.Context) *tracking.Store {
+	if a.reread() != nil {
+		return nil
+	}
+	s, err := a.openReader(ctx)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// completeRuns offers run names, ids and special references for the first most
+// arguments; -1: for all.
+func (a *app) completeRuns(most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if most >= 0 && len(args) >= most {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		ctx := cmd.Context()
+		store := a.peek(ctx)
+		if store == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer store.Close()
+		runs, err := store.List(ctx, tracking.Filter{Limit: mostCompletions})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var offers []cobra.Completion
+		offer := func(ref, doc string) {
+			known := slices.ContainsFunc(offers, func(o string) bool { return strings.HasPrefix(o, ref+"\t") })
+			if strings.HasPrefix(ref, start) && !slices.Contains(args, ref) && !known {
+				offers = append(offers, cobra.CompletionWithDesc(ref, doc))
+			}
+		}
+		offer("@last", "the run started last")
+		offer("@best:"+metric.ValAcc, "the run with the best validation accuracy")
+		for _, r := range runs {
+			offer(r.Name, r.Status+", "+when(tracking.Timestamp(r.StartedAt), a.now()))
+		}
+		for _, r := range runs {
+			offer(r.ID, r.Name+", "+r.Status)
+		}
+		return offers, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+// completeFiles offers shipped experiments beside the files that the shell finds.
+func completeFiles(_ *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var offers []cobra.Completion
+	for _, name := range configs.Shipped() {
+		if strings.HasPrefix(name, start) && !slices.Contains(args, name) {
+			offers = append(offers, name)
+		}
+	}
+	if len(offers) > 0 && start != "" {
+		return offers, cobra.ShellCompDirectiveNoFileComp
+	}
+	return append(offers, "yaml", "yml"), cobra.ShellCompDirectiveFilterFileExt
+}
+
+// oneFileOnly is completeFiles for verbs that take one.
+func oneFileOnly(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return completeFiles(cmd, args, start)
+}
+
+// completeFlag has a flag's value completed; the app is the one of the command's context.
+func completeFlag(cmd *cobra.Command, flag string, offers func(a *app, cmd *cobra.Command, start string) []string) {
+	cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		a, _ := cmd.Root().Context().Value(appKey{}).(*app)
+		if a == nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return offers(a, cmd, start), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+}
+
+// appKey is where the context of a command has its app.
+type appKey struct{}
+
+// completeWhere offers the names that a condition can begin with, or go on with after
+// its last word.
+func completeWhere(a *app, cmd *cobra.Command, start string) []string {
+	store := a.peek(cmd.Context())
+	if store == nil {
+		return nil
+	}
+	defer store.Close()
+	names, err := store.FilterNames(cmd.Context())
+	if err != nil {
+		return nil
+	}
+	cut := strings.LastIndexAny(start, " (,-") + 1
+	before, word := start[:cut], start[cut:]
+	var offers []string
+	for _, name := range names {
+		if strings.HasPrefix(name, word) {
+			offers = append(offers, before+name)
+		}
+	}
+	return offers
+}
+
+// completeSet offers the paths of an experiment, and after = the names of blocks and
+// whatever else can be picked there.
+func completeSet(a *app, cmd *cobra.Command, start string) []string {
+	files := cmd.Flags().Args()
+	if len(files) == 0 {
+		return nil
+	}
+	l, err := configs.Load(files[0], configs.Options{Env: a.dataEnv()})
+	if err != nil {
+		return nil
+	}
+	path, value, hasValue := strings.Cut(start, "=")
+	var offers []string
+	for _, p := range l.Params() {
+		switch {
+		case !hasValue && strings.HasPrefix(p.Key, path):
+			offers = append(offers, p.Key+"=")
+		case hasValue && p.Key == path:
+			for _, name := range siblingNames(p.Value) {
+				if strings.HasPrefix(name, value) {
+					offers = append(offers, path+"="+name)
+				}
+			}
+		}
+	}
+	return offers
+}
+
+// siblingNames are all names of the kinds that have one of that name.
+func siblingNames(v any) []string {
+	name, _ := v.(string)
+	var all []string
+	for _, k := range registry.Kinds() {
+		if slices.Contains(k.Names(), name) {
+			all = append(all, k.Names()...)
+		}
+	}
+	return all
+}

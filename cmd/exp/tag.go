@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"exp/internal/term"
+	"exp/tracking"
+)
+
+// TagOptions are what `exp tag` was asked.
+type TagOptions struct {
+	output
+	choice
+	Add, Remove []string
+}
+
+func newTagCmd(a *app) *cobra.Command {
+	o := &TagOptions{}
+	cmd := &cobra.Command{
+		Use:   "tag [RUN...]",
+		Short: "Label runs, take labels away, or list them",
+		Long: `Label runs with --add and take labels away with --remove. Without either, list the labels
+of the runs, or all labels that are in use. A run tagged "keep" is not removed by exp rm.
+
+` + runHelp + `
+Here a name stands for all its runs.
+
+` + whereHelp + "\n\n" + exitCodes,
+		Example:           "  exp tag @last --add deg1\n  exp tag --where 'depth >= 44' --add deep --remove todo\n  exp tag",
+		ValidArgsFunction: a.completeRuns(-1),
+		RunE: a.run(func(cmd *cobra.Command, args []string) error {
+			o.refs = args
+			if len(o.Add)+len(o.Remove) > 0 {
+				if err := o.some(cmd); err != nil {
+					return err
+				}
+			}
+			return tagRun(cmd.Context(), a, o)
+		}),
+	}
+	cmd.Flags().StringArrayVarP(&o.Add, "add", "a", nil, "`LABEL` to add (repeatable)")
+	cmd.Flags().StringArrayVarP(&o.Remove, "remove", "r", nil, "`LABEL` to take away (repeatable)")
+	o.choice.flags(cmd)
+	o.output.flags(cmd)
+	return cmd
+}
+
+func tagRun(ctx context.Context, a *app, o *TagOptions) error {
+	if err := checkTags("--add", o.Add); err != nil {
+		return err
+	}
+	format, err := o.format()
+	if err != nil {
+		return err
+	}
+	store, err := a.openReader(ctx) // the choice is made before anything is opened to write
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	if len(o.refs) == 0 && o.where == "" {
+		tags, err := store.AllTags(ctx)
+		if err != nil {
+			return err
+		}
+		return resultTable(tags).Write(a.out, format, a.color(a.outTTY))
+	}
+	runs, err := a.choose(ctx, store, o.choice)
+	if err != nil {
+		return err
+	}
+	if len(o.Add)+len(o.Remove) > 0 {
+		writer, err := a.openWriter(ctx)
+		if err != nil {
+			return err
+		}
+		defer writer.Close()
+		n, err := writer.Tag(ctx, ids(runs), o.Add, o.Remove)
+		if err != nil {
+			return err
+		}
+		a.say("%s in %s: %s changed", count(len(runs), "run"), store.Path(), count(n, "tag"))
+		return nil
+	}
+	t := &term.Table{Columns: []term.Column{{Name: "id"}, {Name: "name"}, {Name: "tag"}}}
+	for _, r := range runs {
+		tags, err := store.Tags(ctx, r.ID)
+		if err != nil {
+			return err
+		}
+		for _, tag := range tags {
+			t.Add(r.ID, r.Name, tag)
+		}
+	}
+	return t.Write(a.out, format, a.color(a.outTTY))
+}
+
+// checkTags refuses labels that a list could not show as they are.
+func checkTags(flag string, tags []string) error {
+	for _, tag := range tags {
+		switch {
+		case tag == "":
+			return usage("%s: the label is empty", flag)
+		case term.Printable(tag) != tag:
+			return usage("%s: there is an invisible character in %q", flag, tag)
+		}
+	}
+	return nil
+}
+
+// openWriter opens the store to change it; it must be there.
+func (a *app) openWriter(ctx context.Context) (*tracking.Store, error) {
+	reader, err := a.openReader(ctx) // tells when there is none, and makes none
+	if err != nil {
+		return nil, err
+	}
+	reader.Close()
+	return tracking.Open(ctx, a.settings.DB, a.env())
+}
+
+// resultTable shows rows as they came from the store.
+func resultTable(r *tracking.Result) *term.Table {
+	t := &term.Table{Rows: r.Rows}
+	for _, name := range r.Columns {
+		t.Columns = append(t.Columns, term.Column{Name: name})
+	}
+	return t
+}
+
+// count is a number with its noun: 1 run, 2 runs.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return term.Count(int64(n)) + " " + noun
+}
