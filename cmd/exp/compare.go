@@ -48,7 +48,7 @@ Here a name also stands for the ended runs of the same experiment with other see
 			return compareRun(cmd.Context(), a, o)
 		}),
 	}
-	cmd.Flags().IntVar(&o.At, "at", -1, "compare at this epoch (default: the last that every run has)")
+	cmd.Flags().IntVar(&o.At, "at", -1, "compare at this epoch (default: the last that every run has and has evaluated)")
 	cmd.Flags().Lookup("at").DefValue = "0" // said in the text above
 	cmd.Flags().BoolVar(&o.Each, "each", false, "one column a run: no means over seeds")
 	o.flags(cmd)
@@ -181,7 +181,7 @@ func (e entry) broke() bool {
 	return e.run.Status == tracking.Diverged || e.run.Status == tracking.Failed
 }
 
-// lastCommonEpoch is the last epoch that all runs have; runs that diverged or
+// lastCommonEpoch is the last epoch that all runs have, and have evaluated; runs that diverged or
 // failed do not hold the others back, unless there are no others.
 func lastCommonEpoch(entries []entry) int {
 	least := int64(math.MaxInt64)
@@ -191,12 +191,26 @@ func lastCommonEpoch(entries []entry) int {
 		}
 	}
 	if least < math.MaxInt64 {
-		return int(least)
+		return lastEvaluated(entries, int(least))
 	}
 	for _, e := range entries {
 		least = min(least, e.run.EpochsDone)
 	}
 	return int(least)
+}
+
+// lastEvaluated is the last epoch after which all runs that did not break were
+// evaluated, up to the given one; that itself when there is none.
+func lastEvaluated(entries []entry, epoch int) int {
+	for n := epoch; n > 0; n-- {
+		if !slices.ContainsFunc(entries, func(e entry) bool {
+			_, evaluated := e.epochs[n][metric.ValAcc]
+			return !evaluated && !e.broke()
+		}) {
+			return n
+		}
+	}
+	return epoch
 }
 
 // at gives the metrics at an epoch, with what has come together until then.
