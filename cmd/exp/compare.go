@@ -52,7 +52,7 @@ Here a name also stands for the ended runs of the same experiment with other see
 			return compareRun(cmd.Context(), a, o)
 		}),
 	}
-	cmd.Flags().IntVar(&o.At, "at", -1, "compare at this epoch (default: the last that every run has)")
+	cmd.Flags().IntVar(&o.At, "at", -1, "compare at this epoch (default: the last that every run has and has evaluated)")
 	cmd.Flags().Lookup("at").DefValue = "0" // said in the text above
 	cmd.Flags().BoolVar(&o.Each, "each", false, "one column a run: no means over seeds")
 	cmd.Flags().BoolVar(&o.All, "all", false, "every constant, also what is a default")
@@ -80,7 +80,12 @@ func compareRun(ctx context.Context, a *app, o *CompareOptions) error {
 	}
 	at := o.At
 	if at < 0 {
-		at = lastCommonEpoch(runs)
+		at, err = lastEvaluated(runs, lastCommonEpoch(runs), func(epoch int) (map[string]map[string]float64, error) {
+			return store.MetricsAt(ctx, ids(runs), epoch)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	entries, err := readEntries(ctx, store, runs, at)
 	if err != nil {
@@ -216,6 +221,24 @@ func readEntries(ctx context.Context, store *tracking.Store, runs []tracking.Rec
 // broke says whether a run will never come further, and not by plan.
 func broke(r tracking.Record) bool {
 	return r.Status == tracking.Diverged || r.Status == tracking.Failed
+}
+
+// lastEvaluated is the last epoch up to the given one after which all runs that did not break were evaluated; that itself
+// when there is none.
+func lastEvaluated(runs []tracking.Record, epoch int, metricsAt func(epoch int) (map[string]map[string]float64, error)) (int, error) {
+	for n := epoch; n > 0; n-- {
+		metrics, err := metricsAt(n)
+		if err != nil {
+			return 0, err
+		}
+		if !slices.ContainsFunc(runs, func(r tracking.Record) bool {
+			_, evaluated := metrics[r.ID][metric.ValAcc]
+			return !evaluated && !broke(r)
+		}) {
+			return n, nil
+		}
+	}
+	return epoch, nil
 }
 
 // lastCommonEpoch is the last epoch that all runs have; runs that diverged or
