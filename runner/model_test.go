@@ -2,6 +2,7 @@ package runner
 
 import (
 	"math"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"exp/data"
 	"exp/internal/checktest"
 	"exp/internal/stream"
+	"exp/runner/checkpoint"
 	"exp/runner/optim"
 )
 
@@ -191,20 +193,40 @@ func TestTheLossIsSmoothedInTrainingOnly(t *testing.T) {
 	}
 }
 
-func TestEveryUnitLearnsOneBatchByHeart(t *testing.T) {
+// TestEveryUnitTrains puts a net of every Unit, shortcut and option through three steps with one, two and three threads,
+// through a file and back, and has it learn one batch by heart.
+func TestEveryUnitTrains(t *testing.T) {
 	checktest.EveryUnit(t, 4, func(t *testing.T, model blocks.Model, net *blocks.Net) {
 		e := configs.Default()
 		e.Model = model
 		e.Optimizer, _ = optim.Optimizers.New("adam")
 		e.Train.Batch = 12
-		m := newModel(t, &Plan{e, net}, 2)
-		b := images(12, net.Input.Shape, 4)
-		for n := 1; n <= 200; n++ {
-			if _, correct := step(t, m, b, 0.02, n); correct == 12 {
+		p, b := &Plan{e, net}, images(12, net.Input.Shape, 4)
+		m := newModel(t, p, 2)
+		for n := 1; n <= 3; n++ {
+			step(t, m, b, 0.02, n)
+		}
+		trained := m.Weights()
+		for _, threads := range []int{1, 3} {
+			other := newModel(t, p, threads)
+			for n := 1; n <= 3; n++ {
+				step(t, other, b, 0.02, n)
+			}
+			if checkpoint.Sum(other.Weights()) != checkpoint.Sum(trained) {
+				t.Fatalf("%d threads give other weights than two", threads)
+			}
+		}
+		saveAndLoad(t, p, m, b)
+		for n := 4; n <= 250; n++ {
+			_, correct := step(t, m, b, 0.02, n)
+			if correct < 12 && n%10 == 0 { // with dropout it may never know all
+				_, correct, _ = m.Evaluate(b)
+			}
+			if correct == 12 {
 				return
 			}
 		}
-		t.Error("not after 200 steps")
+		t.Error("has not learnt one batch by heart after 250 steps")
 	})
 }
 
@@ -232,6 +254,39 @@ func TestTheShiftsOfNormalisationsHaveARateOfTheirOwn(t *testing.T) {
 	if shifts != 7 {
 		t.Errorf("%d shifts, want 7: two a Unit and the head's", shifts)
 	}
+}
+
+// saveAndLoad holds a model that starts from another's weights, by way of a file, against that.
+func saveAndLoad(t *testing.T, p *Plan, m *Model, b data.Batch) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "weights.safetensors")
+	if err := checkpoint.Write(file, m.Weights(), nil); err != nil {
+		t.Fatal(err)
+	}
+	arrays, err := initialWeights(file, p.Net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded := newModel(t, p, 2)
+	loaded.setWeights(arrays)
+	want, _, err := m.Evaluate(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := loaded.Evaluate(b); got != want || err != nil {
+		t.Errorf("a loss of %v after loading, %v before saving; %v", got, want, err)
+	}
+}
+
+// starts has, by name, Units that start as their shortcut, each in a net that ends a stage of its own width.
+var starts = map[string][]string{
+	"preact":            {"model.unit={type: preact, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},
+	"postact":           {"model.unit={type: postact, shortcut: identity, zero_init: true}", "model.stem={type: conv-bn-relu, filters: 8}"},
+	"bottleneck":        {"model.unit={type: bottleneck, shortcut: identity, zero_init: true}", "model.stem={type: conv-bn-relu, filters: 8}"},
+	"preact-bottleneck": {"model.unit={type: preact-bottleneck, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},
+	"wide":              {"model.unit={type: wide, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},
+	"relu-only-preact":  {"model.unit={type: postact, order: relu-only-preact, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},
+	"full-preact":       {"model.unit={type: postact, order: full-preact, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},
 }
 
 func TestUnitsWithAZeroInitStartAsTheirShortcut(t *testing.T) {

@@ -2,10 +2,7 @@
 package checktest
 
 import (
-	"errors"
-	"fmt"
 	"math"
-	"reflect"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
@@ -124,62 +121,6 @@ func Gradients(t *testing.T, net *blocks.Net) {
 		copy(w, old)
 		if d := math.Abs(got[name] - want); d > tolerance*(norm+math.Abs(want)) {
 			t.Errorf("%s: gradient along a direction is %g, central differences say %g", name, got[name], want)
-		}
-	}
-}
-
-// Model is a small model with the given Unit: a stem of four filters, a stage as wide, a stage of the given filters that
-// shrinks the image, and a head.
-func Model(unit blocks.Unit, filters int, down blocks.Down) blocks.Model {
-	m := blocks.DefaultModel()
-	stem, _ := blocks.Stems.New("conv-bn-relu")
-	stem.(*blocks.ConvBNReLUStem).Filters = 4
-	head, _ := blocks.Heads.New("classifier")
-	m.Stem, m.Head, m.Unit = stem, head, unit
-	m.Stages = []blocks.Stage{{Filters: 4, Units: 2, Pool: "none", Stride: 1}, {Filters: filters, Units: 2, Pool: down.Pool, Stride: down.Stride}}
-	return m
-}
-
-// EveryUnit calls f with a small net of every registered Unit with every registered shortcut, once for each way to shrink
-// the image, and again with zero_init where the Unit has that. Where a shortcut refuses to join two shapes, as identity does,
-// the net has only one.
-func EveryUnit(t *testing.T, classes int, f func(t *testing.T, model blocks.Model, net *blocks.Net)) {
-	for _, u := range blocks.Units.Names() {
-		for _, s := range blocks.Shortcuts.Names() {
-			for _, d := range []blocks.Down{{Pool: "max", Stride: 1}, {Pool: "average", Stride: 1}, {Pool: "none", Stride: 2}} {
-				for _, zero := range []bool{false, true} {
-					unit, _ := blocks.Units.New(u)
-					shortcut, _ := blocks.Shortcuts.New(s)
-					fields := reflect.ValueOf(unit).Elem()
-					fields.FieldByName("Shortcut").Set(reflect.ValueOf(shortcut))
-					name := fmt.Sprintf("%s %s pool=%s stride=%d", u, s, d.Pool, d.Stride)
-					if zero {
-						option := fields.FieldByName("ZeroInit")
-						if !option.IsValid() {
-							continue
-						}
-						option.SetBool(true)
-						if checked, ok := unit.(interface{ Validate() error }); ok && checked.Validate() != nil {
-							continue // a plain net
-						}
-						name += " zero_init"
-					}
-					t.Run(name, func(t *testing.T) {
-						m := Model(unit, 6, d)
-						net, err := blocks.New(m, blocks.Shape{8, 8, 3}, classes)
-						var refused *blocks.Error
-						if errors.As(err, &refused) {
-							t.Log(err)
-							m = Model(unit, 4, blocks.Down{Pool: "none", Stride: 1})
-							net, err = blocks.New(m, blocks.Shape{8, 8, 3}, classes)
-						}
-						if err != nil {
-							t.Fatal(err)
-						}
-						f(t, m, net)
-					})
-				}
-			}
 		}
 	}
 }
