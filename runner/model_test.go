@@ -4,6 +4,7 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -290,10 +291,7 @@ var starts = map[string][]string{
 }
 
 func TestUnitsWithAZeroInitStartAsTheirShortcut(t *testing.T) {
-	for name, set := range map[string][]string{
-		"preact":  {"model.unit={type: preact, shortcut: identity, zero_init: true}", "model.stem={type: conv, filters: 8}"},
-		"postact": {"model.unit={type: postact, shortcut: identity, zero_init: true}", "model.stem={type: conv-bn-relu, filters: 8}"},
-	} {
+	for name, set := range starts {
 		set = append(set, "model.stages=[{filters: 8}]", "train.batch=6")
 		none := newModel(t, load(t, "quickstart", append(set, "model.units=0")...), 1)
 		some := newModel(t, load(t, "quickstart", append(set, "model.units=3")...), 1)
@@ -304,6 +302,28 @@ func TestUnitsWithAZeroInitStartAsTheirShortcut(t *testing.T) {
 		}
 		if got, _, err := some.Evaluate(b); got != want || err != nil {
 			t.Errorf("%s: a loss of %v with Units and %v without, %v", name, got, want, err)
+		}
+	}
+}
+
+func TestUnitsWithAZeroInitLearnOneBatchByHeart(t *testing.T) {
+	for name, set := range starts {
+		p := load(t, "quickstart", append(set, "model.unit.shortcut=projection", "model.units=1", "model.stages=[{filters: 8}, {filters: 12, pool: max}]", "train.batch=12")...)
+		m := newModel(t, p, 2)
+		b := images(12, p.Net.Input.Shape, 10)
+		correct := 0
+		for n := 1; n <= 200 && correct < 12; n++ {
+			_, correct = step(t, m, b, 0.02, n)
+		}
+		if correct < 12 {
+			t.Errorf("%s: not after 200 steps", name)
+		}
+		for _, p := range m.plan.Net.Params {
+			if p.Name == "stages.0.units.0.conv2.weight" || p.Name == "stages.0.units.0.bn2.weight" {
+				if w := m.arrays[p]; slices.Min(w) == slices.Max(w) {
+					t.Errorf("%s: %s has not moved", name, p.Name)
+				}
+			}
 		}
 	}
 }
