@@ -7,10 +7,14 @@ import (
 
 	"exp/blocks"
 	"exp/internal/checktest"
+	"exp/internal/source"
 )
 
 func TestEveryUnitHasTheGradientOfCentralDifferences(t *testing.T) {
-	checktest.EveryUnit(t, 3, func(t *testing.T, _ blocks.Model, net *blocks.Net) { checktest.Gradients(t, net) })
+	checktest.EveryUnit(t, 3, func(t *testing.T, _ blocks.Model, net *blocks.Net) {
+		t.Parallel()
+		checktest.Gradients(t, net)
+	})
 }
 
 func TestIdentityJoinsEqualShapesOnly(t *testing.T) {
@@ -30,4 +34,27 @@ func TestOblongImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	checktest.Gradients(t, net)
+}
+
+// Dropout on either side of the pooling, with and without a final BN-ReLU; stems of every kind.
+func TestHeadsAndStemsHaveTheGradientOfCentralDifferences(t *testing.T) {
+	for _, text := range []string{"{norm_relu: false}", "{dropout: 0.3}", "{dropout: 0.3, dropout_after_pool: true}"} {
+		for _, stem := range blocks.Stems.Names() {
+			t.Run(stem+" "+text, func(t *testing.T) {
+				var p source.Problems
+				decode := func(text string) *source.Node { return source.Parse(source.NewFile("part", text), &p) }
+				m := checktest.Model(&blocks.Preact{Options: blocks.Options{Shortcut: &blocks.Projection{}}}, 6, blocks.Down{Pool: "max", Stride: 1})
+				m.Head = blocks.Heads.Decode(decode("{type: classifier, "+text[1:]), "", &p)
+				m.Stem = blocks.Stems.Decode(decode("{type: "+stem+", filters: 4}"), "", &p)
+				if err := p.Err(); err != nil {
+					t.Fatal(err)
+				}
+				net, err := blocks.New(m, blocks.Shape{8, 8, 3}, 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checktest.Gradients(t, net)
+			})
+		}
+	}
 }

@@ -1,5 +1,7 @@
 package blocks
 
+import "exp/registry"
+
 // Classifier pools the image to one vector and multiplies it to one logit a class (He 2015, section 4.2):
 // [BN-ReLU, as pre-activation nets end (He 2016),] dropout before the pooling, global average pooling, dropout after it, dense.
 type Classifier struct {
@@ -10,6 +12,14 @@ type Classifier struct {
 
 func init() {
 	Heads.Add("classifier", "average pooling and a dense layer", &Classifier{NormReLU: true})
+}
+
+// Validate refuses a place for dropout that there is not.
+func (c *Classifier) Validate() error {
+	if c.DropAfter && c.Dropout == 0 {
+		return registry.Bad("dropout_after_pool", "has no effect without dropout")
+	}
+	return nil
 }
 
 // Build implements Head.

@@ -80,7 +80,7 @@ func (t *Twin[T]) Step() (float64, error) {
 // <gradient, v> against (L(w+hv) - L(w-hv))/2h for a random direction v. All but the last rows of the batch count.
 func Gradients(t *testing.T, net *blocks.Net) {
 	t.Helper()
-	const batch, h, tolerance = 4, 1e-7, 1e-6
+	const batch = 4
 	twin, err := NewTwin(net, kernels.Reference[float64]{}, batch)
 	if err != nil {
 		t.Fatal(err)
@@ -117,9 +117,17 @@ func Gradients(t *testing.T, net *blocks.Net) {
 			}
 			return loss()
 		}
-		want := (at(h) - at(-h)) / (2 * h)
+		// A ReLU or a maximum may change sides within a step; then a shorter one decides, by fewer digits.
+		var want float64
+		right := false
+		for _, step := range []struct{ h, tolerance float64 }{{1e-7, 1e-6}, {1e-9, 1e-4}} {
+			want = (at(step.h) - at(-step.h)) / (2 * step.h)
+			if right = math.Abs(got[name]-want) <= step.tolerance*(norm+math.Abs(want)); right {
+				break
+			}
+		}
 		copy(w, old)
-		if d := math.Abs(got[name] - want); d > tolerance*(norm+math.Abs(want)) {
+		if !right {
 			t.Errorf("%s: gradient along a direction is %g, central differences say %g", name, got[name], want)
 		}
 	}
