@@ -104,6 +104,9 @@ func Bench(ctx context.Context, p *Plan, o BenchOptions) (BenchResult, error) {
 		return BenchResult{}, fmt.Errorf("build the net: %w", err)
 	}
 	defer m.Close()
+	if o.Eval {
+		defer m.freeze()()
+	}
 	b := &bench{BenchOptions: o, plan: p, model: m, next: next, totals: make([]time.Duration, 0, o.Steps), work: map[ops.Work]*time.Duration{}}
 	r := BenchResult{Mode: TrainStep, Threads: o.Threads, Batch: e.Train.Batch, Steps: o.Steps, ISA: m.ISA()}
 	if o.Eval {

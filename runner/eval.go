@@ -55,6 +55,7 @@ func (t *Trained) Evaluate(ctx context.Context, s *data.Source, progress func(do
 	var score metric.Score
 	batches := s.Batches(ctx, data.Order{Batch: t.batch})
 	defer batches.Close()
+	defer t.model.freeze()()
 	for {
 		b, ok := batches.Next()
 		if !ok {

@@ -163,6 +163,12 @@ func (m *Model) Forward(b data.Batch, epoch, step int) (loss float64, correct in
 	return m.train.run(b)
 }
 
+// freeze promises that the weights stay as they are until the returned function is called, which makes evaluations faster.
+func (m *Model) freeze() (thaw func()) {
+	m.kernels.Freeze()
+	return m.kernels.Thaw
+}
+
 // Evaluate computes the loss of a batch in evaluation mode.
 func (m *Model) Evaluate(b data.Batch) (loss float64, correct int, err error) { return m.eval.run(b) }
 

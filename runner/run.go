@@ -257,6 +257,7 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 	e := r.plan.Experiment
 	batches := s.Batches(ctx, data.Order{Batch: e.Train.Batch, Limit: limit})
 	defer batches.Close()
+	defer r.model.freeze()()
 	count := s.Len()
 	if limit > 0 {
 		count = min(limit, count)

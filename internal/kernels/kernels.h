@@ -43,6 +43,8 @@ struct job {
 	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel
 	long high, wide;                       // of a pooling's window
 	enum algorithm algorithm;              // of a convolution
+	float *kept;                           // where the transformed weights of a convolution are kept, or NULL
+	int made;                              // they are there already
 	struct source in, grad;                // what is read: an activation, a gradient
 	struct sink out;
 	const float *weights; // [k,k,c,o]

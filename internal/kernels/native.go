@@ -80,6 +80,8 @@ type Native struct {
 	pool    *C.struct_pool
 	helpers sync.WaitGroup
 
+	frozen map[frozen][]float32 // transformed weights, between Freeze and Thaw
+
 	mutex  sync.Mutex
 	job    *C.struct_job // of the call at work; in C memory, for it holds pointers
 	pins   [4]runtime.Pinner
@@ -271,14 +273,53 @@ func setPool(j *C.struct_job, p Pool) {
 	j.high, j.wide, j.stride = C.long(high), C.long(wide), C.long(p.Stride)
 }
 
+// frozen names the weights of a convolution.
+type frozen struct {
+	w *float32
+	c Conv // with N 0
+}
+
+// Freeze promises that no weights change until [Native.Thaw]: what Winograd's convolutions make of them is kept, in four times
+// their memory. For evaluation, where each batch has the same weights.
+func (n *Native) Freeze() { n.frozen = map[frozen][]float32{} }
+
+// Thaw ends what [Native.Freeze] began.
+func (n *Native) Thaw() {
+	for _, u := range n.frozen {
+		Free(u)
+	}
+	n.frozen = nil
+}
+
+// kept is where a convolution's transformed weights are kept, and whether they are there already; nil for none.
+func (n *Native) kept(c Conv, w []float32) (u []float32, made bool) {
+	if n.frozen == nil || n.Algorithm == Direct || c.K != 3 || c.Stride != 1 || c.C%16+c.O%16+c.H%2+c.W%2 > 0 {
+		return nil, false
+	}
+	c.N = 0
+	key := frozen{&w[0], c}
+	if u, made = n.frozen[key]; !made {
+		u = Alloc(36 * (c.C*c.O + 16))
+		n.frozen[key] = u
+	}
+	return u, made
+}
+
 // Conv implements [Backend].
 func (n *Native) Conv(c Conv, w []float32, in Read[float32], out Write[float32]) {
 	c.check()
 	need("w", w, c.weights())
 	in.check(c.inputs(), c.C)
 	out.check(c.outputs(), c.O)
+	u, made := n.kept(c, w)
 	j := n.begin()
 	n.setConv(j, c)
+	if u != nil {
+		j.kept = floats(u)
+		if made {
+			j.made = 1
+		}
+	}
 	j.weights, j.in, j.out = n.floats(w), n.source(in, c.C), n.sink(out)
 	n.run(C.CONV)
 }

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -90,6 +91,37 @@ func TestPeakCounts(t *testing.T) {
 			t.Errorf("%s: %d and %d multiply-adds", isa, one, three)
 		}
 	}
+}
+
+func TestFrozenWeights(t *testing.T) {
+	backends(t, func(t *testing.T, n *Native) {
+		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
+			c := Conv{N: 2, H: 8, W: 8, C: 16, O: 32, K: 3, Stride: 1}
+			l := newLab(t, 1)
+			w, x := l.random("w", c.weights()), l.random("x", c.inputs())
+			conv := func(c Conv) []float32 {
+				y := make([]float32, c.outputs())
+				n.Conv(c, w, Read[float32]{X: x[:c.inputs()]}, Write[float32]{Y: y})
+				return y
+			}
+			fewer := c
+			fewer.N = 1
+			want, wantFewer := conv(c), conv(fewer)
+			n.Freeze()
+			for range 2 {
+				if !slices.Equal(conv(c), want) || !slices.Equal(conv(fewer), wantFewer) {
+					t.Error("frozen weights give another result")
+				}
+			}
+			n.Thaw()
+			for i := range w {
+				w[i]++
+			}
+			if slices.Equal(conv(c), want) {
+				t.Error("other weights give the same result after Thaw")
+			}
+		}
+	})
 }
 
 func TestSelect(t *testing.T) {

@@ -339,6 +339,8 @@ struct WINO(wino) {
 	struct sink out;
 	long chunk, chunks, pieces;
 	float *u;           // [xi][o/wide][c][wide]
+	float *kept;        // as in struct job
+	int made;
 	long u_stride;      // of xi
 	double *sums;       // [pieces][2*o]
 };
@@ -433,17 +435,18 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
 	p->pieces = at_most(p->chunks, WINO_PIECES);
 	p->u_stride = p->c * p->o + BLOCK;
-	p->u = pool_shared(pool, WEIGHTS, XI * p->u_stride * (long)sizeof(float));
+	p->u = p->kept ? p->kept : pool_shared(pool, WEIGHTS, XI * p->u_stride * (long)sizeof(float));
 	if (p->out.mode & SUM)
 		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
-	pool_run(pool, WINO(weights_piece), p, p->c / BLOCK);
+	if (!p->made)
+		pool_run(pool, WINO(weights_piece), p, p->c / BLOCK);
 	pool_run(pool, WINO(piece), p, p->pieces);
 	if (p->out.mode & SUM)
 		reduce(p->out.sums, p->sums, 2 * p->o, p->pieces);
 }
 
 static void WINO(conv)(struct pool *pool, const struct job *job) {
-	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out};
+	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out, .kept = job->kept, .made = job->made};
 	WINO(convolve)(pool, &p);
 }
 
