@@ -34,9 +34,10 @@ type op[T kernels.Float] struct {
 	join   *join   // set where the operation is a gradient that its reader can compute while it loads
 	normal *normal // set where the operation is a normalisation in training
 
-	kept    bool // an output: its buffer is its own
-	fixed   []T  // its result is an array of its layer's, filled by an input
-	readers int  // operations that read the result
+	kept    bool    // an output: its buffer is its own
+	fixed   []T     // its result is an array of its layer's
+	fetches *G.Node // the input that fills the array, where running the operation does nothing
+	readers int     // operations that read the result
 	left    int
 	buf     []T
 	value   *tensor.Dense
