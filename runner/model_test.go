@@ -329,7 +329,7 @@ func TestUnitsWithAZeroInitLearnOneBatchByHeart(t *testing.T) {
 }
 
 func TestAStepAllocatesAlmostNothing(t *testing.T) {
-	p := load(t, "resnet-cifar", "model.units=1", "train.batch=4")
+	p := load(t, "resnet-cifar", "train.batch=4")
 	m := newModel(t, p, 2)
 	b := images(4, p.Net.Input.Shape, 10)
 	n := 1

@@ -72,7 +72,7 @@ func (s gradientSource[T]) read(in [][]T, n int) kernels.ReadGrad[T] {
 	at := 1
 	if s.join.norm {
 		c := len(in[1]) / 2
-		r.A, r.X, r.B, r.C = in[1][:c], in[2][:n], in[3][:c], in[3][c:]
+		r.A, r.X, r.B, r.C = in[1][:c], in[2][:n], in[3][2*c:3*c], in[3][3*c:]
 		at = 4
 	}
 	if s.join.rest {
@@ -94,17 +94,16 @@ func (g *Graph[T]) scaled(name string, gz, norm *G.Node) *G.Node {
 	return g.apply(o, gz, norm)
 }
 
-// through is the part that flows through the statistics: b x + c, given [b c].
-func (g *Graph[T]) through(name string, x, affine *G.Node) *G.Node {
+// through is the part that flows through the statistics: b x + c, which the normalisation's gradient has; see normGrad.
+func (g *Graph[T]) through(name string, x, grad *G.Node) *G.Node {
 	shape := x.Shape()
 	c, size := channels(shape), rowSize(shape)
-	v := View{Node: x, Norm: affine}
 	o := &op[T]{kind: "through", name: name, shape: shape.Clone()}
 	o.run = func(in [][]T, out []T) {
 		n := g.Rows * size
-		g.k.Map(read(v, in, n), c, kernels.Write[T]{Y: out[:n]})
+		g.k.Map(kernels.Read[T]{X: in[0][:n], Scale: in[1][2*c : 3*c], Shift: in[1][3*c:]}, c, kernels.Write[T]{Y: out[:n]})
 	}
-	return g.apply(o, x, affine)
+	return g.apply(o, x, grad)
 }
 
 // total sums the gradients that arrive at a node, as a join where there is more than one.
@@ -154,7 +153,7 @@ func (g *Graph[T]) sum(n *G.Node, terms G.Nodes) *G.Node {
 
 // join adds the operation that writes a join down, for readers that cannot compute it while they load.
 func (g *Graph[T]) join(n *G.Node, j join, inputs G.Nodes) *G.Node {
-	shape := n.Shape()
+	shape := inputs[0].Shape()
 	o := &op[T]{kind: "join", name: name(n), shape: shape.Clone()}
 	if shape.Dims() == 4 {
 		o.join = &j
@@ -170,10 +169,11 @@ func (g *Graph[T]) join(n *G.Node, j join, inputs G.Nodes) *G.Node {
 	return g.apply(o, inputs...)
 }
 
-// fetch is an array of a layer that the operation of after fills besides its result.
+// fetch is an array of a layer that the operation of after fills, besides its result or as a part of it.
 func (g *Graph[T]) fetch(name string, after *G.Node, array []T, shape ...int) *G.Node {
 	o := &op[T]{kind: "fetch", name: name, shape: tensor.Shape(shape), fixed: array}
 	o.run = func([][]T, []T) {}
+	o.fetches = after
 	return g.apply(o, after)
 }
 

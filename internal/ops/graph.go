@@ -72,16 +72,25 @@ func (g *Graph[T]) Param(name string, data []T, shape ...int) *G.Node {
 
 // Compile makes the program that computes the outputs.
 func (g *Graph[T]) Compile(outputs ...*G.Node) error {
-	var inputs G.Nodes
+	var inputs, computed G.Nodes
 	seen := map[*G.Node]bool{}
 	for _, n := range outputs {
 		o := operation[T](n)
-		if o == nil {
+		switch {
+		case o == nil:
 			return fmt.Errorf("output %s is not an operation", n.Name())
+		case o.fetches != nil: // it is there once its input has run: a step is shorter without it
+			n = o.fetches
+			source := operation[T](n)
+			source.leaves, source.beside = true, append(source.beside, o.fixed)
+		default:
+			o.kept, o.leaves = true, true
 		}
-		o.kept, o.leaves = true, true
+		if !contains(computed, n) {
+			computed = append(computed, n)
+		}
 	}
-	stack := append(G.Nodes(nil), outputs...)
+	stack := append(G.Nodes(nil), computed...)
 	for len(stack) > 0 {
 		n := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
@@ -102,7 +111,7 @@ func (g *Graph[T]) Compile(outputs ...*G.Node) error {
 			stack = append(stack, in)
 		}
 	}
-	program, locations, err := G.CompileFunction(g.g, inputs, outputs)
+	program, locations, err := G.CompileFunction(g.g, inputs, computed)
 	if err != nil {
 		return fmt.Errorf("compile the graph: %w", err)
 	}
@@ -124,7 +133,13 @@ func (g *Graph[T]) Run() error {
 }
 
 // Value is an output's values after a run, valid until the next.
-func (g *Graph[T]) Value(n *G.Node) []T { return operation[T](n).buf }
+func (g *Graph[T]) Value(n *G.Node) []T {
+	o := operation[T](n)
+	if o.fetches != nil {
+		return o.fixed
+	}
+	return o.buf
+}
 
 // Build calls f and returns the error with which it left by Bail, if it did.
 func Build(f func()) (err error) {

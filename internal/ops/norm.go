@@ -72,7 +72,7 @@ func (g *Graph[T]) BatchNorm(x *G.Node, b BatchNorm[T]) *G.Node {
 	}
 	o.normal = &kept
 	o.diff = func(grad *G.Node) G.Nodes {
-		return G.Nodes{g.statsGrad(b.Name, x, b.Gamma, grad, &kept), g.part(b.Name+".gamma", grad, 0, c), g.part(b.Name+".beta", grad, c, 2*c)}
+		return G.Nodes{g.through(b.Name, x, grad), g.part(b.Name+".gamma", grad, 0, c), g.part(b.Name+".beta", grad, c, 2*c)}
 	}
 	return g.apply(o, x, b.Gamma, b.Beta)
 }
@@ -85,48 +85,39 @@ func (g *Graph[T]) sumsOf(x *G.Node) []float64 {
 	return nil
 }
 
-// normGrad is the gradient of a normalisation used in view v, with respect to gamma and beta [2 C], from the gradient gz
-// before the normalisation: with the sums Σgz and Σgz x that the kernel took,
+// normGrad is the gradient of a normalisation used in view v [4 C]: of gamma, of beta, and b and c of what flows through the
+// batch's statistics to its input x. From the gradient gz before the normalisation, with the sums Σgz and Σgz x that the
+// kernel took and r = 1/sqrt(v+epsilon),
 //
-//	dgamma = (Σ gz x - m Σ gz)/sqrt(v+epsilon), dbeta = Σ gz
+//	dgamma = r (Σ gz x - m Σ gz), dbeta = Σ gz,
+//	dx = scale gz + b x + c:  b = -gamma r² dgamma / n, c = -b m - gamma r dbeta / n
 //
-// What flows through the batch's statistics to x is linear in these two.
+// All four add up where the normalisation has several readers. The two parts of dx join when it is read; see scaled.
 func (g *Graph[T]) normGrad(name string, gz *G.Node, v View) *G.Node {
-	kept := operation[T](v.Norm).normal
+	norm := operation[T](v.Norm)
+	kept := norm.normal
 	c := len(kept.mean)
 	sums := g.sumsOf(gz)
-	o := &op[T]{kind: "norm grad", name: name, shape: tensor.Shape{2 * c}}
-	o.run = func(_ [][]T, out []T) {
+	o := &op[T]{kind: "norm grad", name: name, shape: tensor.Shape{4 * c}}
+	o.run = func(in [][]T, out []T) {
+		gamma := in[1]
 		for i := range c {
 			out[i] = T((sums[c+i] - kept.mean[i]*sums[i]) * kept.inverse[i])
 			out[c+i] = T(sums[i])
+			gr := float64(gamma[i]) * kept.inverse[i] / kept.count
+			b := -gr * kept.inverse[i] * float64(out[i])
+			out[2*c+i] = T(b)
+			out[3*c+i] = T(-b*kept.mean[i] - gr*float64(out[c+i]))
 		}
 	}
-	return g.apply(o, gz)
+	return g.apply(o, gz, norm.inputs[1])
 }
 
-// statsGrad is what flows to x through the statistics of its normalisation: dx = b x + c, as b and c per channel
-//
-//	b = -gamma r² dgamma / n, c = -b m - gamma r dbeta / n,  r = 1/sqrt(v+epsilon)
-//
-// where the other part of dx is scale gz (see scaled). Both join when the gradient of x is read.
-func (g *Graph[T]) statsGrad(name string, x, gamma, grad *G.Node, kept *normal) *G.Node {
-	c := len(kept.mean)
-	o := &op[T]{kind: "stats grad", name: name, shape: tensor.Shape{2 * c}}
-	o.run = func(in [][]T, out []T) {
-		for i := range c {
-			gr := float64(in[1][i]) * kept.inverse[i] / kept.count
-			b := -gr * kept.inverse[i] * float64(in[0][i])
-			out[i] = T(b)
-			out[c+i] = T(-b*kept.mean[i] - gr*float64(in[0][c+i]))
-		}
-	}
-	return g.through(name, x, g.apply(o, grad, gamma))
-}
-
-// part copies the values from lo to hi of a vector.
+// part is the values from lo to hi of an operation's vector, which gets an array of its own.
 func (g *Graph[T]) part(name string, x *G.Node, lo, hi int) *G.Node {
-	o := &op[T]{kind: "part", name: name, params: fmt.Sprint(lo, hi), shape: tensor.Shape{hi - lo}}
-	o.run = func(in [][]T, out []T) { copy(out, in[0][lo:hi]) }
-	return g.apply(o, x)
+	o := operation[T](x)
+	if o.fixed == nil {
+		o.fixed = make([]T, o.shape.TotalSize())
+	}
+	return g.fetch(name, x, o.fixed[lo:hi], hi-lo)
 }

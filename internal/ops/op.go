@@ -32,13 +32,15 @@ type op[T kernels.Float] struct {
 	sums   []float64 // where run leaves Σy and Σy² per channel, if a normalisation asked for it
 	sum    func() []float64
 	chance *Chance // of the part of the net that it belongs to; nil where every step computes it
-	leaves bool    // an operation with another chance reads the result
+	leaves bool    // an output, or an operation with another chance reads the result
+	beside [][]T   // outputs that it fills besides its result
 	join   *join   // set where the operation is a gradient that its reader can compute while it loads
 	normal *normal // set where the operation is a normalisation in training
 
-	kept    bool // an output: its buffer is its own
-	fixed   []T  // its result is an array of its layer's, filled by an input
-	readers int  // operations that read the result
+	kept    bool    // an output: its buffer is its own
+	fixed   []T     // its result is an array of its layer's
+	fetches *G.Node // the input that fills the array, where running the operation does nothing
+	readers int     // operations that read the result
 	left    int
 	buf     []T
 	value   *tensor.Dense
@@ -88,6 +90,9 @@ func (o *op[T]) Do(values ...G.Value) (result G.Value, err error) {
 	case !o.graph.takesPart(o.chance):
 		if o.leaves {
 			clear(o.buf)
+			for _, array := range o.beside {
+				clear(array)
+			}
 		}
 	case f != nil:
 		start := time.Now()

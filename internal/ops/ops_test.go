@@ -75,6 +75,15 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 		},
 	},
 	"BatchNorm": {
+		"parameters of two": func(b *bench) *G.Node {
+			x, y := b.param("x", batch, 4, 4, 3), b.param("y", batch, 4, 4, 3)
+			gamma, beta := b.param("gamma", 3), b.param("beta", 3)
+			norm := func(name string, x *G.Node) ops.View {
+				return ops.View{Node: x, Norm: b.BatchNorm(x, ops.BatchNorm[float64]{Name: name, Momentum: 0.9, Epsilon: 1e-3, Gamma: gamma, Beta: beta,
+					Mean: make([]float64, 3), Variance: make([]float64, 3)})}
+			}
+			return b.Map("m2", norm("n2", y), b.Map("m1", norm("n1", x), nil))
+		},
 		"of an operation": func(b *bench) *G.Node {
 			x := b.Map("m", ops.View{Node: b.param("x", batch, 4, 4, 3), ReLU: true}, nil)
 			return b.Map("o", ops.View{Node: x, Norm: b.norm("n", x, 3)}, nil)

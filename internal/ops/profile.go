@@ -23,8 +23,9 @@ var groups = map[string]string{
 	"conv": Forward, "dense": Forward,
 	"conv grad data": DataGradient, "dense grad data": DataGradient,
 	"conv grad weights": WeightGradient, "dense grad weights": WeightGradient, "fetch": WeightGradient,
-	"norm": Normalisation, "norm grad": Normalisation, "stats grad": Normalisation, "part": Normalisation, "past": Normalisation,
+	"norm": Normalisation, "norm grad": Normalisation, "past": Normalisation,
 	"through": Normalisation, "map": Normalisation, "map grad": Normalisation, "join": Normalisation,
+	"add relu": Normalisation, "add relu grad": Normalisation,
 	"max pool": Pooling, "max pool grad": Pooling, "average pool": Pooling, "average pool grad": Pooling,
 	"subsample": Pooling, "subsample grad": Pooling,
 }
