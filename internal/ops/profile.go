@@ -25,6 +25,7 @@ var groups = map[string]string{
 	"conv grad weights": WeightGradient, "dense grad weights": WeightGradient, "fetch": WeightGradient,
 	"norm": Normalisation, "norm grad": Normalisation, "stats grad": Normalisation, "part": Normalisation, "past": Normalisation,
 	"through": Normalisation, "map": Normalisation, "map grad": Normalisation, "join": Normalisation,
+	"excite": Normalisation, "excite grad": Normalisation, "excite grad gate": Normalisation,
 	"max pool": Pooling, "max pool grad": Pooling, "average pool": Pooling, "average pool grad": Pooling,
 	"subsample": Pooling, "subsample grad": Pooling,
 }
