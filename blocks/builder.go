@@ -112,6 +112,7 @@ type (
 	addition  struct{}
 	survival  struct{ p float64 }
 	blending  struct{ kernels.Blend } // inputs: what comes past the branch, the branch and, with a gate, what opens it
+	exciting  struct{}                // inputs: a map, and what opens the gate of each channel
 	pooling   struct {
 		kernels.Pool
 		average bool
@@ -247,6 +248,15 @@ func (b *Builder) Scaled(name string, s, f *Layer, factorS, factorF float64) *La
 // Gated adds (1-g) s + g f if the gate is exclusive, else (1-g) s + f, where g = 1/(1+exp(-z)); all are of one shape.
 func (b *Builder) Gated(name string, s, f, z *Layer, exclusive bool) *Layer {
 	return b.blend(name, "GatedAdd", kernels.Blend{Gate: true, Exclusive: exclusive}, s, f, z)
+}
+
+// Excite scales each channel of x by a gate: [H W C] and [C] -> [H W C], y = x g[c], g = 1/(1+exp(-z)).
+func (b *Builder) Excite(name string, x, z *Layer) *Layer {
+	_, _, c := b.image(name, x)
+	if !z.Shape.Equal(Shape{c}) {
+		b.Fail("", fmt.Sprintf("%s needs one gate for each of %d channels, got %v", b.name(name), c, z.Shape), "")
+	}
+	return b.add(&Layer{Name: b.name(name), Kind: "Excite", Inputs: []*Layer{x, z}, Shape: x.Shape, op: exciting{}})
 }
 
 func (b *Builder) blend(name, kind string, how kernels.Blend, inputs ...*Layer) *Layer {

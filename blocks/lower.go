@@ -133,6 +133,8 @@ func (l *lowering[T]) lower(layer *Layer) ops.View {
 		return array(l.g.Survive(layer.Name, l.branches[layer], l.view(layer.Inputs[0]), nil))
 	case blending:
 		return array(l.blend(layer, op))
+	case exciting:
+		return array(l.g.Excite(layer.Name, l.view(layer.Inputs[0]), l.node(layer.Inputs[1])))
 	case pooling:
 		if op.average {
 			return array(l.g.AvgPool(layer.Name, op.Pool, l.view(layer.Inputs[0])))

@@ -29,6 +29,8 @@
 
 #include "blend.h"
 
+#include "excite.h"
+
 #include "peak.h"
 
 #include "update.h"
@@ -73,7 +75,7 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 			[CONV] = conv, [CONV_GRAD_DATA] = conv_grad_data, [CONV_GRAD_WEIGHTS] = conv_grad_weights, [MAP] = map, \
 			[MAX_POOL] = max_pool, [MAX_POOL_GRAD] = max_pool_grad, [AVG_POOL] = avg_pool, [AVG_POOL_GRAD] = avg_pool_grad, \
 			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [BLEND] = blend, [BLEND_GRAD] = blend_grad, \
-			[DROPOUT] = dropout, [SOFTMAX] = softmax, [PEAK] = peak, \
+			[EXCITE] = excite, [EXCITE_GRAD] = excite_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, [PEAK] = peak, \
 		}, \
 		.sgd = sgd, .adam = adam, .average = average, \
 		.adamw = adamw, .rmsprop = rmsprop, .scale = scale, .clamp = clamp, .accumulate = accumulate, \

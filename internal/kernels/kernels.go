@@ -136,6 +136,12 @@ type Backend[T Float] interface {
 	// that of the gate.
 	BlendGrad(how Blend, of BlendPart, channels int, s []T, in Read[T], z []T, g ReadGrad[T], dx []T)
 
+	// Excite scales every channel of every image by a gate: y[n,p,c] = v[n,p,c] g[n,c], g = 1/(1+exp(-z)); z is [n,channels].
+	Excite(n, pixels, channels int, in Read[T], z []T, out Write[T])
+	// ExciteGrad: the gradient of v from that of y, dy g (OfBranch); or of z, g (1-g) times the sum over p of dy v (OfGate).
+	// in is only read for that of z.
+	ExciteGrad(of BlendPart, n, pixels, channels int, in Read[T], z []T, g ReadGrad[T], dx []T)
+
 	// Dropout: y[i] = x[i]/(1-rate), or 0 with probability rate, decided by (key, i) alone. It is its own gradient.
 	Dropout(x []T, rate float64, key uint64, y []T)
 

@@ -487,6 +487,29 @@ func (n *Native) blend(j *C.struct_job, how Blend, channels, count int) {
 	}
 }
 
+// Excite implements [Backend].
+func (n *Native) Excite(images, pixels, channels int, in Read[float32], z []float32, out Write[float32]) {
+	size := checkExcite(images, pixels, channels, z)
+	in.check(size, channels)
+	out.check(size, channels)
+	j := n.begin()
+	j.n, j.h, j.c = C.long(images), C.long(pixels), C.long(channels)
+	j.in, j.z, j.out = n.source(in, channels), n.floats(z), n.sink(out)
+	n.run(C.EXCITE)
+}
+
+// ExciteGrad implements [Backend].
+func (n *Native) ExciteGrad(of BlendPart, images, pixels, channels int, in Read[float32], z []float32, g ReadGrad[float32], dx []float32) {
+	checkExciteGrad(of, images, pixels, channels, in, z, g, dx)
+	j := n.begin()
+	j.n, j.h, j.c, j.part = C.long(images), C.long(pixels), C.long(channels), C.int(of)
+	if of == OfGate {
+		j.in = n.source(in, channels)
+	}
+	j.z, j.grad, j.dx = n.floats(z), n.gradient(g), n.floats(dx)
+	n.run(C.EXCITE_GRAD)
+}
+
 // Dropout implements [Backend].
 func (n *Native) Dropout(x []float32, rate float64, key uint64, y []float32) {
 	checkDropout(len(x), len(y), rate)

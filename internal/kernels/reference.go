@@ -334,6 +334,35 @@ func subsample(n, h, w, stride int, visit func(p, q int)) {
 	}
 }
 
+// Excite implements [Backend].
+func (Reference[T]) Excite(n, pixels, channels int, in Read[T], z []T, out Write[T]) {
+	size := checkExcite(n, pixels, channels, z)
+	in.check(size, channels)
+	out.check(size, channels)
+	y := widen(in.all(channels))
+	for i := range y {
+		y[i] *= 1 / (1 + math.Exp(-float64(z[i/(pixels*channels)*channels+i%channels])))
+	}
+	out.all(channels, y)
+}
+
+// ExciteGrad implements [Backend].
+func (Reference[T]) ExciteGrad(of BlendPart, n, pixels, channels int, in Read[T], z []T, g ReadGrad[T], dx []T) {
+	checkExciteGrad(of, n, pixels, channels, in, z, g, dx)
+	v, sum := in.all(channels), make([]float64, len(dx))
+	for i, d := range g.all(channels) {
+		at := i/(pixels*channels)*channels + i%channels
+		open := 1 / (1 + math.Exp(-float64(z[at])))
+		switch of {
+		case OfBranch:
+			sum[i] = open * float64(d)
+		case OfGate:
+			sum[at] += open * (1 - open) * float64(d) * float64(v[i])
+		}
+	}
+	narrow(dx, sum)
+}
+
 // Blend implements [Backend].
 func (Reference[T]) Blend(how Blend, channels int, s []T, in Read[T], z []T, out Write[T]) {
 	checkBlend(how, channels, s, in, z, out)

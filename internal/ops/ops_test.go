@@ -144,6 +144,18 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 		"by an exclusive gate": gated(true),
 		"by a gate":            gated(false),
 	},
+	"Excite": {
+		"an array": func(b *bench) *G.Node {
+			return b.Excite("e", ops.View{Node: b.param("x", batch, 4, 2, 3)}, b.param("z", batch, 3))
+		},
+		"a view, by what it says itself": func(b *bench) *G.Node {
+			x := b.param("x", batch, 4, 4, 3)
+			v := ops.View{Node: x, Norm: b.norm("n", x, 3), ReLU: true}
+			s := b.AvgPool("p", kernels.Pool{H: 4, W: 4, C: 3}, v)
+			y := b.Excite("e", v, b.Dense("d", s, b.param("w", 3, 3), b.param("bias", 3)))
+			return b.Map("m", ops.View{Node: y, Norm: b.norm("m", y, 3)}, x)
+		},
+	},
 	"Survive": {
 		"kept":                      survive(1, false),
 		"kept, with a shortcut":     survive(1, true),

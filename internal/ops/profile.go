@@ -26,6 +26,7 @@ var groups = map[string]string{
 	"norm": Normalisation, "norm grad": Normalisation, "past": Normalisation,
 	"through": Normalisation, "map": Normalisation, "map grad": Normalisation, "join": Normalisation,
 	"add relu": Normalisation, "add relu grad": Normalisation,
+	"excite": Normalisation, "excite grad": Normalisation, "excite grad gate": Normalisation,
 	"max pool": Pooling, "max pool grad": Pooling, "average pool": Pooling, "average pool grad": Pooling,
 	"subsample": Pooling, "subsample grad": Pooling,
 }
