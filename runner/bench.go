@@ -79,7 +79,12 @@ func Bench(ctx context.Context, p *Plan, o BenchOptions) (BenchResult, error) {
 			return BenchResult{}, err
 		}
 		computed := o.Now()
-		m.Update(rate*e.Schedule.At(step, o.Steps, o.Warmup+o.Steps), step+1)
+		if e.Train.Accumulate > 1 {
+			m.Accumulate()
+		}
+		if (step+1)%e.Train.Accumulate == 0 {
+			m.Update(rate*e.Schedule.At(step, o.Steps, o.Warmup+o.Steps), step+1)
+		}
 		end := o.Now()
 		phases["data"] += got.Sub(start)
 		phases["graph"] += computed.Sub(got)
