@@ -100,3 +100,6 @@ func (s *Source) Example(dst []float32, i int) {
 	size := s.split.H * s.split.W * s.split.C
 	s.norm.apply(dst[:size], s.split.Pixels[int(s.index[i])*size:][:size])
 }
+
+// Pixels writes the pixels [H,W,C] that a normalised and perhaps augmented example stands for: what a person can look at.
+func (s *Source) Pixels(dst []uint8, example []float32) { s.norm.undo(dst, example) }

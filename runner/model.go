@@ -155,6 +155,7 @@ func (p *pass) run(b data.Batch) (loss float64, correct int, err error) {
 // again computes the images that are there, with the labels of a batch.
 func (p *pass) again(b data.Batch) (loss float64, correct int, err error) {
 	copy(p.graph.Labels, b.Labels)
+	p.graph.Others, p.graph.Share = b.Others, b.Share
 	p.graph.Rows = b.Rows
 	if err := p.graph.Run(); err != nil {
 		return 0, 0, err
