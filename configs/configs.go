@@ -39,14 +39,17 @@ type Experiment struct {
 
 // Train is the `train:` map of an experiment.
 type Train struct {
-	Epochs         int       `yaml:"epochs" doc:"passes over the training examples" check:"required,min=1,max=1000000"`
-	Batch          int       `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
-	LabelSmoothing float64   `yaml:"label_smoothing" doc:"part of each training target that all classes share equally (Szegedy 2016); evaluation has none" check:"min=0,lt=1"`
-	EvalEvery      int       `yaml:"eval_every" doc:"evaluate after every so many epochs, and before the first and after the last" check:"min=1"`
-	TTA            string    `yaml:"tta" doc:"flip: evaluate each picture mirrored left and right too, and classify by the mean of both logits, beside the plain evaluation" check:"oneof=none|flip"`
-	EMA            *EMA      `yaml:"ema" doc:"keep a moving average of the weights too, and evaluate it beside them; none when absent"`
-	CleanEval      CleanEval `yaml:"clean_eval" doc:"training examples that are evaluated with the validation data, as they are: none, all, or a number"`
-	Precision      Precision `yaml:"precision" doc:"how exactly is calculated"`
+	Epochs         int        `yaml:"epochs" doc:"passes over the training examples" check:"required,min=1,max=1000000"`
+	Batch          int        `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
+	LabelSmoothing float64    `yaml:"label_smoothing" doc:"part of each training target that all classes share equally (Szegedy 2016); evaluation has none" check:"min=0,lt=1"`
+	EvalEvery      int        `yaml:"eval_every" doc:"evaluate after every so many epochs, and before the first and after the last" check:"min=1"`
+	TTA            string     `yaml:"tta" doc:"flip: evaluate each picture mirrored left and right too, and classify by the mean of both logits, beside the plain evaluation" check:"oneof=none|flip"`
+	EMA            *EMA       `yaml:"ema" doc:"keep a moving average of the weights too, and evaluate it beside them; none when absent"`
+	Clip           *Clip      `yaml:"clip" doc:"make gradients smaller that are too large; none when absent"`
+	Accumulate     int        `yaml:"accumulate" doc:"batches whose gradients are averaged for one update of the weights; the last group of an epoch takes what is left" check:"min=1,max=65536"`
+	EarlyStop      *EarlyStop `yaml:"early_stop" doc:"end the training when a metric does not get better any more; none when absent"`
+	CleanEval      CleanEval  `yaml:"clean_eval" doc:"training examples that are evaluated with the validation data, as they are: none, all, or a number"`
+	Precision      Precision  `yaml:"precision" doc:"how exactly is calculated"`
 }
 
 // Precision is the `precision:` map of an experiment's training. All is float32.
@@ -113,6 +116,6 @@ func Default() Experiment {
 		Data:     data.Defaults(),
 		Model:    blocks.DefaultModel(),
 		Schedule: &schedule.Constant{},
-		Train:    Train{Batch: 128, EvalEvery: 1, TTA: "none", Precision: Precision{Conv: "winograd4"}},
+		Train:    Train{Batch: 128, EvalEvery: 1, TTA: "none", Accumulate: 1, Precision: Precision{Conv: "winograd4"}},
 	}
 }

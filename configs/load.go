@@ -134,10 +134,17 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 		p.Addf(l.Where("train.clean_eval"), "train.clean_eval", "%d is more than the %d training examples there are", n, info.Train)
 	}
 	if ema := l.Train.EMA; ema != nil && !wrong("data") && !wrong("train") {
-		steps := l.Train.Epochs * ((l.Data.TrainExamples(info) + l.Train.Batch - 1) / l.Train.Batch)
+		group := l.Train.Batch * l.Train.Accumulate
+		steps := l.Train.Epochs * ((l.Data.TrainExamples(info) + group - 1) / group)
 		if ema.Every > steps {
 			p.Addf(l.Where("train.ema.every"), "train.ema.every", "has no effect: there are %d steps in all", steps)
 		}
+	}
+	if !wrong("train") && !wrong("schedule") {
+		l.checkTraining(p)
+	}
+	if batches := (l.Data.TrainExamples(info) + l.Train.Batch - 1) / max(1, l.Train.Batch); !wrong("data") && l.Train.Accumulate > max(1, batches) {
+		p.Addf(l.Where("train.accumulate"), "train.accumulate", "%d is more than the %d batches of an epoch", l.Train.Accumulate, batches)
 	}
 	if wrong("model") || l.Model.Stem == nil || l.Model.Head == nil {
 		return

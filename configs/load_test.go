@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"exp/data"
 	"exp/internal/source"
+	"exp/runner/optim"
+	"exp/runner/schedule"
 )
 
 // small is an experiment that the files of the tests extend.
@@ -243,8 +246,20 @@ func TestTheResolvedFormIsTheSameExperiment(t *testing.T) {
 		"odd text":           "extends: small.yaml\nname: \"a \\\"b\\\" \\u00e9: #\\x7f\\n\"\ninit: {from: 'yes'}",
 		"odd numbers":        "extends: small.yaml\nseed: -9_223_372_036_854_775_808\noptimizer: {lr: 1e+300, epsilon: .5e-7}\ndata: {validation: 0.1}\ntrain: {clean_eval: 12}",
 	}
+	texts["all of training"] = "extends: small.yaml\ntrain: {epochs: 9, clip: {norm: 1.5}, accumulate: 2, early_stop: {patience: 3, metric: val_acc}}"
+	texts["numbers to normalise by"] = "extends: small.yaml\ndata: {normalize: {mean: [0.5, 0.25, 1e-3], std: 0.5}}"
 	for _, name := range Shipped() {
 		texts[name] = "extends: " + name
+	}
+	for _, name := range optim.Optimizers.Names() {
+		texts["optimizer "+name] = "extends: small.yaml\noptimizer: !replace {type: " + name + "}"
+	}
+	for _, name := range data.Augments.Names() {
+		texts["augmentation "+name] = "extends: small.yaml\ndata: {augment: [" + name + "]}"
+	}
+	needs := map[string]string{"multi-step": ", after: [1]"}
+	for _, name := range schedule.Schedules.Names() {
+		texts["schedule "+name] = "extends: small.yaml\nschedule: !replace {type: " + name + needs[name] + "}\ntrain: {epochs: 3}"
 	}
 	for what, text := range texts {
 		t.Run(what, func(t *testing.T) {

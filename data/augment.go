@@ -27,6 +27,13 @@ type visitor interface {
 	Visit(dst, src []float32, h, w, c int, r *rand.Rand, v Visit)
 }
 
+// mixer is an Augment that mixes the examples of a batch when all else has been done to them.
+type mixer interface {
+	Augment
+	// Mix mixes b.X in place and sets b.Others and b.Share; spare has room for one example, and b.Others for all labels.
+	Mix(b *Batch, spare []float32, r *rand.Rand)
+}
+
 // fitter is an Augment that cannot work on pictures of every size: Fits says why not. It is asked before anything is read.
 type fitter interface {
 	Fits(h, w, c int) error

@@ -194,6 +194,10 @@ func TestConfigsThatCannotWork(t *testing.T) {
 		{Config{Augment: []Augment{&Crop{Pad: 3}}}, ""},
 		{Config{Augment: []Augment{&Cutout{Size: 5}}}, "data.augment.0: size 5 is too much for pictures of 4x8: at most 4"},
 		{Config{Augment: []Augment{&Cutout{Size: 4}}}, ""},
+		{Config{Augment: []Augment{&Mixup{Alpha: 1}, &Flip{}}}, "data.augment.0: mixes whole examples: it must be the last in the list"},
+		{Config{Normalize: Normalize{Mean: Statistic{Values: []float64{1, 2}}, Std: Statistic{Values: []float64{1, 2, 3}}}},
+			"data.normalize.mean: 2 numbers for pictures of 1 channels; give one for all, or one for each\n" +
+				"data.normalize.std: 3 numbers for pictures of 1 channels; give one for all, or one for each"},
 		{Config{Dir: "x"}, "data.dir: made-up is made, not read from files"},
 		{Config{Limit: 100}, ""},
 		{Config{Limit: 101}, "data.limit: 101 is more than the 100 training examples there are"},

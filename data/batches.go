@@ -23,6 +23,9 @@ type Batch struct {
 	X      []float32 // [Rows,H,W,C]
 	Labels []int32   // [Rows]
 	Rows   int
+
+	Others []int32 // [Rows]: the labels that were mixed in; nil where nothing is mixed
+	Share  float64 // of Labels in what is mixed; Others have the rest
 }
 
 // ahead is how many batches there are: one in use, the others being made or ready.
@@ -48,7 +51,11 @@ func (s *Source) Batches(ctx context.Context, o Order) *Batches {
 		rows = min(rows, o.Limit)
 	}
 	for range ahead {
-		b.free <- Batch{X: make([]float32, rows*h*w*c), Labels: make([]int32, rows)}
+		batch := Batch{X: make([]float32, rows*h*w*c), Labels: make([]int32, rows)}
+		if mixing(o.Augment) != nil {
+			batch.Others = make([]int32, rows)
+		}
+		b.free <- batch
 	}
 	go b.make(ctx, s, o)
 	return b
@@ -134,11 +141,28 @@ type maker struct {
 	pcg     *rand.PCG  // the stream of one example, set anew for each
 	rand    *rand.Rand // reads pcg
 	a, b    []float32  // an example between two augmentations
+	mixer   mixer      // nil = mix nothing
+	mixKey  uint64
+	batches int   // made so far
+	mixed   Batch // here, so that it is not allocated each time
+}
+
+// mixing is the augmentation that mixes whole examples, which is the last one; nil when there is none.
+func mixing(augment []Augment) mixer {
+	if len(augment) == 0 {
+		return nil
+	}
+	m, _ := augment[len(augment)-1].(mixer)
+	return m
 }
 
 func newMaker(s *Source, o Order) *maker {
 	h, w, c := s.Shape()
 	m := &maker{source: s, augment: o.Augment, key: stream.Key(o.Seed, "augment", o.Epoch), own: stream.Key(o.Seed, "picture"), epoch: o.Epoch, pcg: &rand.PCG{}}
+	if m.mixer = mixing(o.Augment); m.mixer != nil {
+		m.augment = o.Augment[:len(o.Augment)-1]
+		m.mixKey = stream.Key(o.Seed, "mix", o.Epoch)
+	}
 	m.rand = rand.New(m.pcg)
 	m.a, m.b = make([]float32, h*w*c), make([]float32, h*w*c)
 	return m
@@ -148,11 +172,19 @@ func newMaker(s *Source, o Order) *maker {
 func (m *maker) fill(batch Batch, order []int32) Batch {
 	h, w, c := m.source.Shape()
 	size := h * w * c
-	batch = Batch{X: batch.X[:len(order)*size], Labels: batch.Labels[:len(order)], Rows: len(order)}
+	batch = Batch{X: batch.X[:len(order)*size], Labels: batch.Labels[:len(order)], Rows: len(order), Others: batch.Others}
 	for row, i := range order {
 		batch.Labels[row] = m.source.Label(int(i))
 		m.example(batch.X[row*size:][:size], int(i), h, w, c)
 	}
+	if m.mixer != nil {
+		m.mixed = batch
+		m.mixed.Others = batch.Others[:len(order)]
+		stream.Reseed(m.pcg, m.mixKey, m.batches)
+		m.mixer.Mix(&m.mixed, m.a, m.rand)
+		batch = m.mixed
+	}
+	m.batches++
 	return batch
 }
 

@@ -263,6 +263,12 @@ func TestBatchesAllocateNothing(t *testing.T) {
 	o := Order{Batch: 10, Augment: []Augment{&Affine{Rotate: 10, Shift: 0.1}, &Flip{Probability: 0.5}, &Flip{Probability: 0.5, Alternate: true}, &Cutout{8}, &Crop{4, "reflect"}}}
 	m, batch := newMaker(s, o), Batch{X: make([]float32, 10*3072), Labels: make([]int32, 10)}
 	order := all(10)
+	mixed := o
+	mixed.Augment = append(slices.Clone(o.Augment), &Mixup{Alpha: 0.2})
+	mixing, other := newMaker(s, mixed), Batch{X: make([]float32, 10*3072), Labels: make([]int32, 10), Others: make([]int32, 10)}
+	if n := testing.AllocsPerRun(20, func() { mixing.fill(other, order) }); n != 0 {
+		t.Errorf("%g allocations a mixed batch", n)
+	}
 	if n := testing.AllocsPerRun(20, func() { m.fill(batch, order) }); n != 0 {
 		t.Errorf("%g allocations a batch", n)
 	}

@@ -19,7 +19,7 @@ type Config struct {
 
 // Defaults are the values of a Config that nothing was said about; it has no data set.
 func Defaults() Config {
-	return Config{Normalize: Normalize{Mean: "channel", Std: "channel", Test: "train"}}
+	return Config{Normalize: Normalize{Mean: Statistic{Over: "channel"}, Std: Statistic{Over: "channel"}, Test: "train"}}
 }
 
 // Validation says which examples a net is evaluated on. The zero value is the test part.
@@ -115,7 +115,16 @@ func (c Config) Check(info Info) error {
 	} else if c.Limit > info.Train-split {
 		fault("limit", "%d is more than the %d training examples there are", c.Limit, info.Train-split)
 	}
+	if problem := c.Normalize.Mean.fits(info.C); problem != "" {
+		fault("normalize.mean", "%s", problem)
+	}
+	if problem := c.Normalize.Std.fits(info.C); problem != "" {
+		fault("normalize.std", "%s", problem)
+	}
 	for i, a := range c.Augment {
+		if _, ok := a.(mixer); ok && i < len(c.Augment)-1 {
+			fault(fmt.Sprintf("augment.%d", i), "mixes whole examples: it must be the last in the list")
+		}
 		if f, ok := a.(fitter); ok {
 			if err := f.Fits(info.H, info.W, info.C); err != nil {
 				fault(fmt.Sprintf("augment.%d", i), "%v", err)

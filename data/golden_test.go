@@ -55,7 +55,7 @@ func TestNormalizeIsNumPys(t *testing.T) {
 			for _, v := range c.Pixels {
 				s.Pixels = append(s.Pixels, uint8(v))
 			}
-			n := newNormaliser(Normalize{Mean: c.Mean, Std: c.Std}, s, all(c.N))
+			n := newNormaliser(Normalize{Mean: Statistic{Over: c.Mean}, Std: Statistic{Over: c.Std}}, s, all(c.N))
 			size := c.H * c.W * c.C
 			got := make([]float32, size)
 			for e := range c.N {

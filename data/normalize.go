@@ -4,6 +4,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
+
+	"exp/registry"
 )
 
 // Normalize is the `normalize:` map: pixels are first scaled to [0,1] (x/255), then y = (x - mean) / std.
@@ -11,10 +13,26 @@ import (
 // Means and standard deviations (of the population: divided by n, not n-1) are computed in float64 over the examples
 // that are trained on, after the validation split and the limit. A deviation under one grey level (1/255) counts as 1:
 // dividing by the deviation of a pixel that is (almost) always the same would blow up the few examples where it is not.
+//
+// Numbers can be given instead, as for torchvision's Normalize: `mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616]`,
+// or `mean: 0.5, std: 0.5` for values from -1 to 1. They are on the scale of [0,1] too.
 type Normalize struct {
-	Mean string `yaml:"mean" doc:"what is subtracted: nothing, one mean of all, one per channel, or one per pixel and channel" check:"oneof=none|scalar|channel|pixel"`
-	Std  string `yaml:"std" doc:"the standard deviation divided by: none, one of all, one per channel, or one per pixel and channel" check:"oneof=none|scalar|channel|pixel"`
-	Test string `yaml:"test" doc:"whose statistics the evaluated examples are normalised by: those of training, or their own" check:"oneof=train|own"`
+	Mean Statistic `yaml:"mean" doc:"what is subtracted: none, or the mean of the training examples over all values (scalar), of each channel, or of each pixel and channel; or a number, or a list of one for each channel"`
+	Std  Statistic `yaml:"std" doc:"what is divided by: none, or the standard deviation, as for mean; or numbers above 0"`
+	Test string    `yaml:"test" doc:"whose statistics the evaluated examples are normalised by: those of training, or their own" check:"oneof=train|own"`
+}
+
+// Validate finds numbers that cannot be divided by, and a test without effect.
+func (n Normalize) Validate() error {
+	for _, v := range n.Std.Values {
+		if v <= 0 {
+			return registry.Bad("std", "%v cannot be divided by; it must be more than 0", v)
+		}
+	}
+	if n.Test == "own" && !n.Mean.computed() && !n.Std.computed() {
+		return registry.Bad("test", "own has no effect: neither mean nor std is computed from examples")
+	}
+	return nil
 }
 
 // leastStd is the smallest standard deviation that is divided by, on the scale of [0,1].
@@ -28,17 +46,17 @@ type normaliser struct {
 // newNormaliser takes the statistics of the listed examples of a split.
 func newNormaliser(how Normalize, s Split, index []int32) *normaliser {
 	size := s.H * s.W * s.C
-	sum, squares := sums(s, index)
-	mean, _ := moments(how.Mean, sum, squares, len(index), s.C)
-	_, std := moments(how.Std, sum, squares, len(index), s.C)
+	var mean, std []float64
+	if how.Mean.computed() || how.Std.computed() {
+		sum, squares := sums(s, index)
+		mean, _ = moments(how.Mean.Over, sum, squares, len(index), s.C)
+		_, std = moments(how.Std.Over, sum, squares, len(index), s.C)
+	}
 	n := &normaliser{make([]float32, size), make([]float32, size)}
 	for i := range size {
-		m, d := 0.0, 1.0
-		if how.Mean != "none" {
-			m = mean[i]
-		}
-		if how.Std != "none" && std[i] >= leastStd {
-			d = std[i]
+		m, d := how.Mean.of(i, s.C, mean, 0), how.Std.of(i, s.C, std, 1)
+		if how.Std.computed() && d < leastStd {
+			d = 1
 		}
 		n.scale[i] = float32(1 / (255 * d))
 		n.shift[i] = float32(-m / d)
@@ -112,5 +130,13 @@ func (n *normaliser) apply(dst []float32, pixels []uint8) {
 	scale, shift := n.scale[:len(pixels)], n.shift[:len(pixels)]
 	for i, x := range pixels {
 		dst[i] = float32(float32(x)*scale[i]) + shift[i] // the conversion keeps compilers from fusing: the same bits everywhere
+	}
+}
+
+// undo writes the pixels that give a normalised example, as nearly as there are any: what a person can look at.
+func (n *normaliser) undo(dst []uint8, example []float32) {
+	for i, y := range example[:len(dst)] {
+		x := (float64(y) - float64(n.shift[i])) / float64(n.scale[i])
+		dst[i] = uint8(math.Round(min(max(x, 0), 255)))
 	}
 }

@@ -106,3 +106,6 @@ func (s *Source) NormalisedAs(as *Source) *Source { return &Source{s.split, s.in
 
 // Normalise writes the pixels of a picture of the source's shape to dst as the source would.
 func (s *Source) Normalise(dst []float32, pixels []uint8) { s.norm.apply(dst, pixels) }
+
+// Pixels writes the pixels [H,W,C] that a normalised and perhaps augmented example stands for: what a person can look at.
+func (s *Source) Pixels(dst []uint8, example []float32) { s.norm.undo(dst, example) }

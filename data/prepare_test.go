@@ -42,8 +42,8 @@ func (u uneven) Load(context.Context, Env) (*Set, error) {
 
 func prepare(t *testing.T, cfg Config, seed int64) *Prepared {
 	t.Helper()
-	if cfg.Normalize == (Normalize{}) {
-		cfg.Normalize = Normalize{"none", "none", "train"}
+	if cfg.Normalize.Mean.Over == "" {
+		cfg.Normalize = Normalize{Statistic{Over: "none"}, Statistic{Over: "none"}, "train"}
 	}
 	p, err := Prepare(t.Context(), cfg, seed, Env{})
 	if err != nil {
@@ -142,11 +142,11 @@ func TestStatisticsAreOfWhatIsTrainedOn(t *testing.T) {
 		val      bool // validation examples have their own mean 0 too
 		validate Validation
 	}{
-		{"by training", Config{Normalize: Normalize{"pixel", "pixel", "train"}}, false, Validation{}},
-		{"the test part by its own", Config{Normalize: Normalize{"pixel", "pixel", "own"}}, true, Validation{}},
-		{"with a limit", Config{Normalize: Normalize{"pixel", "pixel", "train"}, Limit: 12}, false, Validation{}},
-		{"a split by training", Config{Normalize: Normalize{"pixel", "pixel", "train"}}, false, Validation{Count: 10}},
-		{"a split by its own", Config{Normalize: Normalize{"pixel", "pixel", "own"}}, true, Validation{Count: 10}},
+		{"by training", Config{Normalize: Normalize{Statistic{Over: "pixel"}, Statistic{Over: "pixel"}, "train"}}, false, Validation{}},
+		{"the test part by its own", Config{Normalize: Normalize{Statistic{Over: "pixel"}, Statistic{Over: "pixel"}, "own"}}, true, Validation{}},
+		{"with a limit", Config{Normalize: Normalize{Statistic{Over: "pixel"}, Statistic{Over: "pixel"}, "train"}, Limit: 12}, false, Validation{}},
+		{"a split by training", Config{Normalize: Normalize{Statistic{Over: "pixel"}, Statistic{Over: "pixel"}, "train"}}, false, Validation{Count: 10}},
+		{"a split by its own", Config{Normalize: Normalize{Statistic{Over: "pixel"}, Statistic{Over: "pixel"}, "own"}}, true, Validation{Count: 10}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.cfg.Dataset, c.cfg.Validation = uneven{20, 20, 20}, c.validate

@@ -195,7 +195,12 @@ func (b *bench) step(ctx context.Context, n int) error {
 	end := computed
 	if !b.Eval {
 		e := b.plan.Experiment
-		b.model.Update(e.Optimizer.Rate()*e.Schedule.At(n, b.Steps, b.Warmup+b.Steps), n+1)
+		if e.Train.Accumulate > 1 {
+			b.model.Accumulate()
+		}
+		if (n+1)%e.Train.Accumulate == 0 {
+			b.model.Update(e.Optimizer.Rate()*e.Schedule.At(n, b.Steps, b.Warmup+b.Steps), n+1)
+		}
 		end = b.Now()
 	}
 	b.data += got.Sub(start)

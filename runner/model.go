@@ -27,6 +27,7 @@ type Model struct {
 	eval    pass
 	params  []optim.Param // of the trainable parameters, in the net's order
 	grads   []*G.Node
+	sums    [][]float32 // of the gradients of several batches, one for each of params; nil without train.accumulate
 	updates []update
 	ema     *averages // nil without train.ema
 	dropout uint64    // key of the masks
@@ -34,10 +35,15 @@ type Model struct {
 	logits []float32 // of an evaluated batch, for the mean with those of its mirror image
 	losses []float32 // of its rows
 
-	workers []func() // one a thread: they make the updates of a step, at rate
+	workers []func() // one a thread: they do each its share of task
 	wait    sync.WaitGroup
+	task    func(u *update)
+	tasks   struct{ add, measure, move func(u *update) } // made once, so that a step allocates nothing
 	rate    float64
 	step    int
+	factor  float32 // on the gradients, when they are clipped or averaged
+	rows    int     // examples in the gradients that Accumulate added up
+	batch   int     // of them in the last Forward
 }
 
 // pass is one graph with its input.
@@ -58,6 +64,7 @@ func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
 	m = &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
 		dropout: stream.Key(p.Experiment.Seed, "dropout")}
 	m.kernels.Algorithm = algorithms[p.Experiment.Train.Precision.Conv]
+	m.tasks.add, m.tasks.measure, m.tasks.move = m.add, m.measure, m.move
 	for _, param := range p.Net.Params {
 		w := kernels.Alloc(param.Size())
 		param.Init(p.Experiment.Seed, w)
@@ -86,6 +93,9 @@ func (m *Model) Close() {
 		for _, s := range p.Slots {
 			kernels.Free(s)
 		}
+	}
+	for _, s := range m.sums {
+		kernels.Free(s)
 	}
 	if m.ema != nil {
 		m.ema.close()
@@ -132,6 +142,9 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 				o.Slots = append(o.Slots, kernels.Alloc(param.Size()))
 			}
 			m.params = append(m.params, o)
+			if m.plan.Experiment.Train.Accumulate > 1 {
+				m.sums = append(m.sums, kernels.Alloc(param.Size()))
+			}
 		}
 	}
 	return p, p.graph.Compile(outputs...)
@@ -146,6 +159,7 @@ func (p *pass) run(b data.Batch) (loss float64, correct int, err error) {
 // again computes the images that are there, with the labels of a batch.
 func (p *pass) again(b data.Batch) (loss float64, correct int, err error) {
 	copy(p.graph.Labels, b.Labels)
+	p.graph.Others, p.graph.Share = b.Others, b.Share
 	p.graph.Rows = b.Rows
 	if err := p.graph.Run(); err != nil {
 		return 0, 0, err
@@ -160,6 +174,7 @@ func (p *pass) again(b data.Batch) (loss float64, correct int, err error) {
 // the masks of dropout.
 func (m *Model) Forward(b data.Batch, epoch, step int) (loss float64, correct int, err error) {
 	m.train.graph.Seed = stream.Item(stream.Item(m.dropout, epoch), step)
+	m.batch = b.Rows
 	return m.train.run(b)
 }
 
@@ -207,26 +222,91 @@ func (m *Model) Mirrored(b data.Batch) (loss float64, correct int, err error) {
 // piece is the number of weights that one goroutine updates at a time.
 const piece = 1 << 16
 
-// update is a piece of a parameter, and what Update leaves of its gradient.
+// update is a piece of a parameter, and what is measured of its gradient.
 type update struct {
 	optim.Param
+	fresh   []float32 // the gradient of the last Forward, where Grad is a sum over several
 	squares float64
 }
 
-// Update moves the weights by the gradients of the last Forward, at a learning rate, in the step counted from 1 over the
-// whole training, and after some steps their moving averages. It returns the L2 norm of the whole gradient.
-func (m *Model) Update(lr float64, step int) float64 {
-	if m.updates == nil {
-		m.cut()
+// Accumulate adds the gradients of the last Forward, weighted by its examples, to those that the next Update will use: so
+// that several batches give the gradient of the mean loss over all their examples. The experiment must have asked for it:
+// train.accumulate.
+func (m *Model) Accumulate() {
+	if m.rows == 0 {
+		for _, s := range m.sums {
+			clear(s)
+		}
 	}
-	m.rate, m.step = lr, step
-	m.together(m.workers)
+	m.rows += m.batch
+	m.each(m.tasks.add)
+}
+
+// Update moves the weights by the gradients of the last Forward, or of all batches given to Accumulate since the last Update,
+// clipped if asked for, at a learning rate, in the step counted from 1 over the whole training, and after some steps their
+// moving averages. It returns the L2 norm of the whole gradient before it was clipped.
+func (m *Model) Update(lr float64, step int) float64 {
+	m.rate, m.step, m.factor = lr, step, 1
+	if m.rows > 0 {
+		m.factor = 1 / float32(m.rows)
+		m.rows = 0
+	}
+	clip := m.plan.Experiment.Train.Clip
+	if clip == nil || clip.Norm == 0 { // one pass does both
+		m.each(m.tasks.move)
+		m.average(step)
+		return m.norm()
+	}
+	m.each(m.tasks.measure)
+	norm := m.norm()
+	m.factor = min(1, float32(clip.Norm/(norm+1e-6))) // PyTorch's clip_grad_norm_
+	m.each(m.tasks.move)
 	m.average(step)
+	return norm
+}
+
+// norm is the L2 norm of the gradient from the sums of the pieces.
+func (m *Model) norm() float64 {
 	var sum float64
 	for i := range m.updates {
 		sum += m.updates[i].squares
 	}
 	return math.Sqrt(sum)
+}
+
+// add is the task of Accumulate.
+func (m *Model) add(u *update) { kernels.Accumulate(u.Grad, u.fresh, float32(m.batch)) }
+
+// measure is the first task of an update that needs the norm beforehand.
+func (m *Model) measure(u *update) {
+	if m.factor != 1 {
+		kernels.Scale(u.Grad, m.factor)
+	}
+	u.squares = metric.SumSquares(u.Grad)
+}
+
+// move is the last task of an update. A gradient whose norm was not wanted beforehand is measured here.
+func (m *Model) move(u *update) {
+	if clip := m.plan.Experiment.Train.Clip; clip != nil && clip.Norm > 0 {
+		if m.factor != 1 {
+			kernels.Scale(u.Grad, m.factor)
+		}
+	} else {
+		m.measure(u)
+		if clip != nil {
+			kernels.Clamp(u.Grad, float32(clip.Value))
+		}
+	}
+	m.plan.Experiment.Optimizer.Update(u.Param, m.rate, m.step)
+}
+
+// each does a task for all pieces, with all threads.
+func (m *Model) each(task func(u *update)) {
+	if m.updates == nil {
+		m.cut()
+	}
+	m.task = task
+	m.together(m.workers)
 }
 
 // together has every worker work, each as a goroutine that tells m.wait when it is done.
@@ -245,9 +325,7 @@ func (m *Model) cut() {
 		m.workers = append(m.workers, func() {
 			defer m.wait.Done()
 			for i := t; i < len(m.updates); i += threads {
-				u := &m.updates[i]
-				u.squares = metric.SumSquares(u.Grad)
-				m.plan.Experiment.Optimizer.Update(u.Param, m.rate, m.step)
+				m.task(&m.updates[i])
 			}
 		})
 	}
@@ -256,6 +334,9 @@ func (m *Model) cut() {
 		for lo := 0; lo < len(p.W); lo += piece {
 			hi := min(lo+piece, len(p.W))
 			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay, Shift: p.Shift}}
+			if m.sums != nil {
+				u.fresh, u.Grad = u.Grad, m.sums[i][lo:hi]
+			}
 			for _, s := range p.Slots {
 				u.Slots = append(u.Slots, s[lo:hi])
 			}

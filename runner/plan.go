@@ -28,6 +28,12 @@ func (p *Plan) steps(examples int) int {
 	return (examples + p.Experiment.Train.Batch - 1) / p.Experiment.Train.Batch
 }
 
+// updates is the number of weight updates in so many examples.
+func (p *Plan) updates(examples int) int {
+	n := p.Experiment.Train.Accumulate
+	return (p.steps(examples) + n - 1) / n
+}
+
 // evaluated says whether the net is evaluated after an epoch.
 func (p *Plan) evaluated(epoch int) bool {
 	t := p.Experiment.Train

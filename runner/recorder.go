@@ -36,6 +36,12 @@ type DataRecorder interface {
 	Data(ctx context.Context, hash string) error
 }
 
+// EventRecorder is a Recorder that is also told what happened, such as an early stop: a kind of event and a sentence.
+type EventRecorder interface {
+	Recorder
+	Event(ctx context.Context, kind, text string) error
+}
+
 // Progress is told of every step; it must be quick. Phase is "train", "validate", "validate the average" or "clean".
 type Progress interface {
 	Step(s Step)

@@ -12,6 +12,7 @@ import (
 	"exp/data"
 	"exp/runner/checkpoint"
 	"exp/runner/metric"
+	"exp/runner/schedule"
 )
 
 // Options are what a run needs besides its plan.
@@ -37,6 +38,7 @@ type Result struct {
 	Status     string
 	EpochsDone int    // recorded, one that diverged included
 	Reason     string // why it diverged, was interrupted or failed; "" when done
+	Stopped    string // why it was done before its last epoch, "" when it was not
 }
 
 // Files of a run's folder.
@@ -56,7 +58,7 @@ func Run(ctx context.Context, p *Plan, o Options) (Result, error) {
 	if o.Progress == nil {
 		o.Progress = quiet{}
 	}
-	r := &run{plan: p, Options: o, result: Result{Status: Done}, best: math.Inf(-1)}
+	r := &run{plan: p, Options: o, result: Result{Status: Done}, best: math.Inf(-1), values: map[string][]float64{}}
 	err := r.whole(ctx)
 	switch {
 	case err == nil:
@@ -79,8 +81,9 @@ type run struct {
 	data   *data.Prepared
 	result Result
 	best   float64
-	step   int     // weight updates so far
-	finite float64 // last finite loss
+	step   int                  // weight updates so far
+	values map[string][]float64 // of each metric, in the epochs in which it was measured
+	finite float64              // last finite loss
 }
 
 func (r *run) whole(ctx context.Context) error {
@@ -110,6 +113,38 @@ func (r *run) whole(ctx context.Context) error {
 	for n := 0; n <= e.Train.Epochs; n++ {
 		if err := r.epoch(ctx, n); err != nil {
 			return err
+		}
+		if reason := r.stale(); reason != "" && n < e.Train.Epochs {
+			return r.stop(ctx, n, reason)
+		}
+	}
+	return nil
+}
+
+// stale says why the training should end early, "" if it should not.
+func (r *run) stale() string {
+	s := r.plan.Experiment.Train.EarlyStop
+	if s == nil {
+		return ""
+	}
+	values := r.values[s.Metric]
+	best, since := metric.Best(s.Metric, values, s.MinChange)
+	if since < s.Patience {
+		return ""
+	}
+	return fmt.Sprintf("%s has not become better by more than %v in the last %d epochs that it was measured in; the best was %.6g", s.Metric, s.MinChange, since, best)
+}
+
+// stop ends the training after epoch n, before its time.
+func (r *run) stop(ctx context.Context, n int, reason string) error {
+	loss := r.values[metric.ValLoss]
+	if len(loss) == 0 || !finite(loss[len(loss)-1]) {
+		return fmt.Errorf("%w: stopped after epoch %d with a validation loss that is not finite; %s", errDiverged, n, advice)
+	}
+	r.result.Stopped = fmt.Sprintf("stopped after epoch %d of %d: %s", n, r.plan.Experiment.Train.Epochs, reason)
+	if keeper, ok := r.Recorder.(EventRecorder); ok {
+		if err := keeper.Event(context.WithoutCancel(ctx), "early_stop", r.result.Stopped); err != nil {
+			return fmt.Errorf("record why training stopped: %w", err)
 		}
 	}
 	return nil
@@ -147,6 +182,11 @@ func (r *run) epoch(ctx context.Context, n int) error {
 		return fmt.Errorf("record epoch %d: %w", n, err)
 	}
 	r.result.EpochsDone = n
+	if n > 0 { // the untrained net is nothing to get better than
+		for _, m := range now.Metrics {
+			r.values[m.Name] = append(r.values[m.Name], m.Value)
+		}
+	}
 	r.Progress.Epoch(now)
 	return diverged
 }
@@ -188,14 +228,18 @@ func (r *run) measure(ctx context.Context, n int) ([]Metric, error) {
 func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 	e := r.plan.Experiment
 	steps := r.plan.steps(r.data.Train.Len())
+	updates := r.plan.updates(r.data.Train.Len())
 	rate := e.Optimizer.Rate()
+	if w, ok := e.Schedule.(schedule.Watcher); ok {
+		rate *= w.After(r.values[w.Watches()])
+	}
 	batches := r.data.Train.Batches(ctx, r.plan.order(n))
 	defer batches.Close()
 	var score metric.Score
 	var norm metric.Mean
 	var lr float64
 	var failure error
-	done := 0
+	done, updated := 0, 0
 	start := r.Now()
 	for failure == nil {
 		b, ok := batches.Next()
@@ -205,7 +249,7 @@ func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 			}
 			break
 		}
-		lr = rate * e.Schedule.At(r.step, steps, steps*e.Train.Epochs)
+		lr = rate * e.Schedule.At(r.step, updates, updates*e.Train.Epochs)
 		loss, correct, err := r.model.Forward(b, n, done)
 		if err != nil {
 			return nil, fmt.Errorf("epoch %d, step %d: %w", n, done+1, err)
@@ -216,12 +260,18 @@ func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 			break
 		}
 		r.finite = loss
-		r.step++
 		done++
-		length := r.model.Update(lr, r.step)
-		norm.Add(length, 1)
-		if !finite(length) {
-			failure = r.diverged(n, done, "gradient's norm", length)
+		if e.Train.Accumulate > 1 {
+			r.model.Accumulate()
+		}
+		if done%e.Train.Accumulate == 0 || done == steps {
+			r.step++
+			updated++
+			length := r.model.Update(lr, r.step)
+			norm.Add(length, 1)
+			if !finite(length) {
+				failure = r.diverged(n, done, "gradient's norm", length)
+			}
 		}
 		seconds := r.Now().Sub(start).Seconds()
 		r.Progress.Step(Step{Phase: "train", Epoch: n, Epochs: e.Train.Epochs, Step: done, Steps: steps,
@@ -234,7 +284,7 @@ func (r *run) train(ctx context.Context, n int) ([]Metric, error) {
 	return []Metric{
 		{metric.TrainLoss, score.Loss()}, {metric.TrainAcc, score.Acc()}, {metric.LR, lr}, {metric.GradNorm, norm.Value()},
 		{metric.Seconds, seconds}, {metric.ExamplesPerSecond, float64(score.Examples()) / seconds},
-		{metric.Steps, float64(done)}, {metric.Examples, float64(score.Examples())},
+		{metric.Steps, float64(updated)}, {metric.Examples, float64(score.Examples())},
 	}, failure
 }
 

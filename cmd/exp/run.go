@@ -119,6 +119,9 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 		Threads: threads, Dir: run.Dir, Env: env, Recorder: recorder{run}, Progress: show, Now: a.now,
 	})
 	show.end()
+	if result.Stopped != "" {
+		a.say("run %s: %s", run.ID, result.Stopped)
+	}
 	switch {
 	case result.Status == runner.Interrupted:
 		err = fmt.Errorf("interrupted after %d of %d epochs", result.EpochsDone, l.Train.Epochs)
@@ -196,10 +199,18 @@ func (a *app) printRun(r tracking.Record, asJSON bool) error {
 // recorder keeps what the runner tells in the store.
 type recorder struct{ run *tracking.Run }
 
-var _ runner.DataRecorder = recorder{}
+var (
+	_ runner.DataRecorder  = recorder{}
+	_ runner.EventRecorder = recorder{}
+)
 
 // Data implements runner.DataRecorder.
 func (r recorder) Data(ctx context.Context, hash string) error { return r.run.SetDataHash(ctx, hash) }
+
+// Event implements runner.EventRecorder.
+func (r recorder) Event(ctx context.Context, kind, text string) error {
+	return r.run.Event(ctx, kind, text)
+}
 
 // Epoch implements runner.Recorder.
 func (r recorder) Epoch(ctx context.Context, e runner.Epoch) error {

@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"exp/runner/checkpoint":  {},
 	"exp/configs":            {"exp/blocks", "exp/data", "exp/runner/...", "exp/registry", "exp/internal/source"},
 	"exp/blocks":             {"exp/internal/ops", "exp/internal/kernels", "exp/registry"},
-	"exp/data":               {"exp/registry"},
+	"exp/data":               {"exp/registry", "exp/internal/source"},
 	"exp/tracking":           {"exp/tracking/filter"},
 	"exp/tracking/filter":    {},
 	"exp/internal/term":      {},

@@ -23,6 +23,10 @@ type Graph[T kernels.Float] struct {
 	Rows int
 	// Labels holds the class of each row.
 	Labels []int32
+	// Others, where it is not nil, holds a second class of each row: the loss is Share of that of Labels, and the rest of that
+	// of Others. It may change between runs.
+	Others []int32
+	Share  float64
 	// Seed keys the masks of dropout and what stochastic depth leaves out; change it between steps.
 	Seed uint64
 

@@ -172,6 +172,10 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 	},
 	"SoftmaxCrossEntropy": {
 		"of logits": func(b *bench) *G.Node { return b.param("x", batch, 6) },
+		"of two labels": func(b *bench) *G.Node {
+			b.Others, b.Share, b.smoothing = []int32{2, 0, 1, 3, 2, 1, 0, 3}[:batch], 0.7, 0.1
+			return b.param("x", batch, 6)
+		},
 		"smoothed": func(b *bench) *G.Node {
 			b.smoothing = 0.2
 			return b.param("x", batch, 6)

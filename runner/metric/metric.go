@@ -1,7 +1,10 @@
 // Package metric has the names of what a run measures and the sums that become an epoch's values.
 package metric
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // The metrics of an epoch. Those of evaluations are missing where none was due; see train.eval_every.
 const (
@@ -16,7 +19,7 @@ const (
 	EMATTAValLoss     = "ema_tta_val_loss"    // as tta_val_loss, of the moving average of the weights
 	EMATTAValAcc      = "ema_tta_val_acc"     // as tta_val_acc, of the moving average of the weights
 	LR                = "lr"                  // learning rate of the epoch's last step
-	GradNorm          = "grad_norm"           // mean over the epoch's steps of the L2 norm of the whole gradient, without weight decay
+	GradNorm          = "grad_norm"           // mean over the epoch's steps of the L2 norm of the whole gradient, without weight decay and before it is clipped
 	Seconds           = "seconds"             // wall time of the epoch's training, evaluation not included
 	ExamplesPerSecond = "examples_per_second" // examples / seconds
 	Steps             = "steps"               // weight updates in the epoch
@@ -28,6 +31,24 @@ const (
 // Names is every metric of an epoch.
 var Names = []string{TrainLoss, TrainAcc, ValLoss, ValAcc, TTAValLoss, TTAValAcc, EMAValLoss, EMAValAcc, EMATTAValLoss, EMATTAValAcc,
 	LR, GradNorm, Seconds, ExamplesPerSecond, Steps, Examples, CleanTrainLoss, CleanTrainErr}
+
+// Best is the best of a metric's values, and how many came after it: one is better by more than change. Accuracies get better
+// by rising, all else by falling; NaN is never better.
+func Best(name string, values []float64, change float64) (best float64, since int) {
+	sign := 1.0
+	if strings.HasSuffix(name, "_acc") {
+		sign = -1
+	}
+	best = math.NaN()
+	for _, v := range values {
+		if math.IsNaN(best) && !math.IsNaN(v) || sign*v < sign*best-change {
+			best, since = v, 0
+		} else {
+			since++
+		}
+	}
+	return best, since
+}
 
 // Mean is a running mean; the zero value is empty.
 type Mean struct{ sum, weight float64 }

@@ -1,14 +1,35 @@
 // Package schedule holds the learning-rate schedules: what the optimizer's rate is multiplied with at every step. One file each.
 //
 // Places in the training are fractions of it, between 0 and 1, so that a schedule keeps its form when the number of epochs
-// changes. Only the warm-up is given in epochs: it gets the first steps over with, however many follow.
+// changes. Only the warm-up is given in epochs: it gets the first steps over with, however many follow; and the points of
+// multi-step, which papers give in epochs.
 package schedule
 
-import "exp/registry"
+import (
+	"math"
+
+	"exp/registry"
+)
 
 // Schedule gives the factor on the optimizer's learning rate for a step. Steps count from 0 to totalSteps-1.
 type Schedule interface {
 	At(step, stepsPerEpoch, totalSteps int) float64
+}
+
+// Watcher is a Schedule that looks at how training goes, too. It keeps no state: the same values give the same factor, so that a
+// run that is taken up again goes on as if it had not been interrupted.
+type Watcher interface {
+	Schedule
+	// Watches names a metric of an epoch.
+	Watches() string
+	// After gives the factor, beside that of At, of the epoch that follows those with these values.
+	After(values []float64) float64
+}
+
+// Fitter is a Schedule that not every training is long enough for: Fits says what is wrong with which parameter, "" when all
+// is well.
+type Fitter interface {
+	Fits(epochs int) (parameter, problem string)
 }
 
 // Schedules is what `schedule:` can name.
@@ -47,3 +68,6 @@ func (w WarmUp) before(step, stepsPerEpoch int, own func(step float64) float64) 
 	}
 	return w.From + (own(end)-w.From)*s/end
 }
+
+// roundTo is the step at a point of the training.
+func roundTo(point float64, totalSteps int) int { return int(math.Round(point * float64(totalSteps))) }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -37,6 +38,51 @@ func TestFactorsAreThoseOfPyTorch(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPlateausAreThoseOfPyTorch(t *testing.T) {
+	text, err := os.ReadFile("testdata/plateaus.json") // made by scripts/pytorch/golden.py
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Name    string
+		Params  Plateau
+		Values  []string
+		Factors []float64
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		var values []float64
+		fell := false
+		for i, text := range c.Values {
+			v, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, v)
+			want := c.Factors[i]
+			fell = fell || want < 1
+			if got := c.Params.After(values); !(math.Abs(got-want) < 1e-12) {
+				t.Errorf("%s: after epoch %d %v, want %v", c.Name, i+1, got, want)
+			}
+		}
+		if !fell {
+			t.Errorf("%s: never fell", c.Name)
+		}
+	}
+}
+
+func TestEpochsThatAreNotReached(t *testing.T) {
+	c := &MultiStep{After: []int{3, 6}}
+	if _, problem := c.Fits(7); problem != "" {
+		t.Error(problem)
+	}
+	if parameter, problem := c.Fits(6); parameter != "after" || problem != "6 has no effect: there are 6 epochs" {
+		t.Error(parameter, problem)
 	}
 }
 
@@ -74,6 +120,11 @@ func TestParametersThatMakeNoSense(t *testing.T) {
 		{&Constant{WarmUp{From: 0.1}}, "warmup_from: has no effect without warmup"},
 		{&Cosine{WarmUp: WarmUp{Hold: true}}, "warmup_hold: has no effect without warmup"},
 		{&Step{Points: []float64{0.5}, WarmUp: WarmUp{From: 0.1}}, "warmup_from: has no effect without warmup"},
+		{&MultiStep{After: []int{3, 3}}, "after: 3 does not come after 3"},
+		{&Polynomial{WarmUp: WarmUp{Hold: true}}, "warmup_hold: has no effect without warmup"},
+		{&Piecewise{Points: []float64{0, 0}, Factors: []float64{0, 1}}, "at: 0 does not come after 0"},
+		{&Piecewise{Points: []float64{0, 1}, Factors: []float64{1}}, "factors: 1 factors for 2 points; each point has one"},
+		{&Plateau{Factor: 0.1, WarmUp: WarmUp{From: 0.1}}, "warmup_from: has no effect without warmup"},
 		{&Step{}, "at: no points; `constant` is the schedule without any"},
 		{&Step{Points: []float64{80, 120}}, "at: 80 is out of place; points are fractions of the training, between 0 and 1, each larger than the one before"},
 		{&Step{Points: []float64{0.75, 0.5}}, "at: 0.5 is out of place; points are fractions of the training, between 0 and 1, each larger than the one before"},

@@ -185,6 +185,21 @@ def schedules():
         ("cosine, rising for an epoch", "cosine", dict(Final=0.01, Epochs=1, From=0.05),
          lambda o: s.SequentialLR(o, [linear(o, 0.05, 10), s.CosineAnnealingLR(o, T_max=50, eta_min=0.01)], [10])),
     ]
+    cases += [
+        ("multi-step", "multi-step", dict(After=[2, 5], Factor=0.1), lambda o: s.MultiStepLR(o, [20, 50], 0.1)),
+        ("multi-step, rising for an epoch", "multi-step", dict(After=[3], Factor=0.5, Epochs=1, From=0.1),
+         lambda o: s.ChainedScheduler([linear(o, 0.1, 10), s.MultiStepLR(o, [30], 0.5)])),
+        ("polynomial, a line", "polynomial", dict(Power=1.0), lambda o: s.PolynomialLR(o, total_iters=60, power=1.0)),
+        ("polynomial, squared", "polynomial", dict(Power=2.0), lambda o: s.PolynomialLR(o, total_iters=60, power=2.0)),
+        ("polynomial, rising for an epoch", "polynomial", dict(Power=0.9, Epochs=1, From=0.05),
+         lambda o: s.SequentialLR(o, [linear(o, 0.05, 10), s.PolynomialLR(o, total_iters=50, power=0.9)], [10])),
+        ("piecewise, lines", "piecewise", dict(Points=[0, 0.25, 1], Factors=[0.1, 1, 0.02], Shape="linear"),
+         lambda o: s.LambdaLR(o, lambda i: float(np.interp(i / TOTAL, [0, 0.25, 1], [0.1, 1, 0.02])))),
+        ("piecewise, late and early", "piecewise", dict(Points=[0.1, 0.5], Factors=[1, 0.3], Shape="linear"),
+         lambda o: s.LambdaLR(o, lambda i: float(np.interp(i / TOTAL, [0.1, 0.5], [1, 0.3])))),
+        ("piecewise, steps", "piecewise", dict(Points=[0, 0.5, 0.75], Factors=[1, 0.1, 0.5], Shape="constant"),
+         lambda o: s.LambdaLR(o, lambda i: 1.0 if i < 30 else 0.1 if i < 45 else 0.5)),
+    ]
     for shape, strategy in (("cosine", "cos"), ("linear", "linear")):
         for peak, start, final in ((0.2, 0.04, 4e-6), (0.3, 0.1, 0.01)):
             cases.append((f"one-cycle, {shape}, peak at {peak}", "one-cycle", dict(Peak=peak, Start=start, Final=final, Shape=shape),
@@ -239,6 +254,37 @@ def averages():
     return cases
 
 
+# Plateaus: what a metric was after each epoch, and the factor of the epoch after it.
+
+def plateaus():
+    rng = np.random.default_rng(2)
+    falling = [float(x) for x in 2 * np.exp(-np.arange(60) / 8) + 0.5 + 0.02 * rng.standard_normal(60)]
+    rising = [float(x) for x in 0.9 - 0.8 * np.exp(-np.arange(60) / 8) + 0.01 * rng.standard_normal(60)]
+    flat = [1.0] * 30
+    spoilt = falling[:20] + [float("nan")] * 3 + falling[20:]
+    cases = []
+    for name, metric, values, params in (
+        ("loss", "val_loss", falling, dict(Factor=0.1, Patience=3, Threshold=1e-4)),
+        ("loss, impatient", "val_loss", falling, dict(Factor=0.5, Patience=0, Threshold=0.01)),
+        ("loss, cooling down", "train_loss", falling, dict(Factor=0.5, Patience=1, Threshold=0.01, Cooldown=4)),
+        ("accuracy", "val_acc", rising, dict(Factor=0.2, Patience=2, Threshold=0.005)),
+        ("error", "clean_train_err", falling, dict(Factor=0.2, Patience=2, Threshold=0)),
+        ("to a floor", "val_loss", flat, dict(Factor=0.1, Patience=1, Threshold=1e-4, Final=0.05)),
+        ("to almost nothing", "val_loss", flat, dict(Factor=0.1, Patience=0, Threshold=1e-4)),
+        ("not a number", "val_loss", spoilt, dict(Factor=0.5, Patience=1, Threshold=1e-4)),
+    ):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        plateau = torch_schedules.ReduceLROnPlateau(
+            optimizer, mode="max" if metric.endswith("_acc") else "min", factor=params["Factor"], patience=params["Patience"],
+            threshold=params["Threshold"], cooldown=params.get("Cooldown", 0), min_lr=params.get("Final", 0))
+        out = []
+        for v in values:
+            plateau.step(v)
+            out.append(optimizer.param_groups[0]["lr"])
+        cases.append(dict(name=name, params=dict(params, Metric=metric), values=[repr(v) for v in values], factors=out))
+    return cases
+
+
 # A small checkpoint: as the format's own library writes it, and the same one as it must read ours.
 
 TENSORS = {
@@ -277,6 +323,7 @@ def main():
     texts = {
         ROOT / "optim/testdata/sequences.json": text(optimizers()),
         ROOT / "schedule/testdata/factors.json": text(schedules()),
+        ROOT / "schedule/testdata/plateaus.json": text(plateaus()),
         ROOT / "testdata/pytorch-averages.json": text(averages()),
         ROOT.parent / "internal/kernels/testdata/smoothing.json": text(smoothing()),
     }
