@@ -45,12 +45,30 @@ var firstStepsCases = []struct {
 	{"he2015", 1e-3, "float32", true},
 	{"he2015", 0.1, "float64-small", true},
 	{"he2015", 0.1, "float64", true},
+	{"he2015-bottleneck", 0.1, "float64-small", true},
+	{"he2016-gated", 0.1, "float64-small", true},
+	{"he2016-preact-164", 0.1, "float64-small", true},
+	{"wrn-16-4", 0.1, "float64-small", true},
+}
+
+// variants are the nets that are no shipped experiment, but one with overrides.
+var variants = map[string]struct {
+	of  string
+	set []string
+}{
+	"he2015-bottleneck": {"he2015", []string{"model.unit={type: bottleneck, shortcut: projection}"}},
+	"he2016-gated":      {"he2016-shortcuts", []string{"model.unit.shortcut={type: gated, bias_init: -1}"}}, // at -6 little flows through the branch
 }
 
 // smaller are the overrides of the small nets.
 var smaller = map[string][]string{
 	"resnet-cifar": {"model.units=1", "model.stem.filters=8", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "model.stages.3.filters=64", "train.batch=16"},
 	"he2015":       {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
+
+	"he2016-gated":      {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
+	"he2015-bottleneck": {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
+	"he2016-preact-164": {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
+	"wrn-16-4":          {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
 }
 
 // goldenSteps is what scripts/pytorch/compare_steps.py recorded: PyTorch's losses from our initial weights.
@@ -144,7 +162,11 @@ func newFirstSteps(t *testing.T, experiment, dataset, kind string) *firstSteps {
 	if kind == "float64-small" {
 		set = append(set, smaller[experiment]...)
 	}
-	loaded, err := configs.Load(experiment, configs.Options{Set: set})
+	file := experiment
+	if v, ok := variants[experiment]; ok {
+		file, set = v.of, append(v.set, set...)
+	}
+	loaded, err := configs.Load(file, configs.Options{Set: set})
 	if err != nil {
 		t.Fatal(err)
 	}

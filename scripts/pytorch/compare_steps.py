@@ -2,6 +2,7 @@
 augmentation, no dropout. In float32, and in float64 on small nets of the same kind (160 examples, batch 16).
 
     python scripts/pytorch/compare_steps.py                 on the data set `synthetic`
+    ... --only NAME                                         one net
     python scripts/pytorch/compare_steps.py --data DIR      on CIFAR-10 too; DIR has data_batch_1.bin to _5.bin
     ... --full                                              the whole nets in float64 too: half an hour
     ... --record                                            keep PyTorch's losses for the Go tests
@@ -41,9 +42,9 @@ def read_cifar10(folder):
     return images.astype(np.float32) / np.float32(255), records[:, 0].astype(np.int64)
 
 
-def run_ours(data, out, full):
+def run_ours(data, out, full, only):
     """Our side: writes weights.safetensors, batch.safetensors and losses.json into out/DATASET/EXPERIMENT/RATE/KIND."""
-    command = ["go", "test", "./runner", "-count=1", "-timeout=2h", "-run=^TestTenStepsAreThoseOfPyTorch$", f"-steps-out={out}"]
+    command = ["go", "test", "./runner", "-count=1", "-timeout=2h", f"-run=^TestTenStepsAreThoseOfPyTorch$/./^{only or '.*'}$", f"-steps-out={out}"]
     if data:
         command.append(f"-steps-data={pathlib.Path(data).resolve()}")
     if full:
@@ -108,13 +109,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", help="folder with CIFAR-10's binary files")
     parser.add_argument("--full", action="store_true", help="the whole nets in float64 too")
+    parser.add_argument("--only", choices=sorted(nets.EXPERIMENTS), help="one net")
     parser.add_argument("--record", action="store_true", help=f"write {GOLDEN.relative_to(ROOT)}")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     records, good = [], True
     with tempfile.TemporaryDirectory() as out:
-        run_ours(arguments.data, out, arguments.full)
+        run_ours(arguments.data, out, arguments.full, arguments.only)
         for path in sorted(pathlib.Path(out).glob("*/*/*/*"), reverse=True):
             dataset, name, lr, kind = path.relative_to(out).parts
             record, near = compare(name, float(lr), kind, dataset, arguments.data, path)
