@@ -113,6 +113,7 @@ func newRootCmd(a *app) *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.AddCommand(newRunCmd(a), newCheckCmd(a), newConfigCmd(a), newDescribeCmd(a), newListCmd(a), newBenchCmd(a), newVersionCmd(a))
+	cmd.AddCommand(newDataCmd(a))
 	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newQueryCmd(a))
 	return cmd
 }
