@@ -160,6 +160,9 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 	net, err := blocks.New(l.Model, blocks.Shape{info.H, info.W, info.C}, len(info.Classes))
 	l.report(err, p)
 	l.Net = net
+	if !wrong("optimizer") && net != nil {
+		l.checkLayers(p)
+	}
 	if sgd, ok := l.Optimizer.(*optim.SGD); ok && net != nil && sgd.NormBiasLR != 1 &&
 		!slices.ContainsFunc(net.Params, func(p *blocks.Param) bool { return p.Shift }) {
 		p.Addf(l.Where("optimizer.norm_bias_lr"), "optimizer.norm_bias_lr", "has no effect: the net has no batch normalisation")

@@ -247,6 +247,7 @@ func TestTheResolvedFormIsTheSameExperiment(t *testing.T) {
 		"odd numbers":        "extends: small.yaml\nseed: -9_223_372_036_854_775_808\noptimizer: {lr: 1e+300, epsilon: .5e-7}\ndata: {validation: 0.1}\ntrain: {clean_eval: 12}",
 	}
 	texts["all of training"] = "extends: small.yaml\ntrain: {epochs: 9, clip: {norm: 1.5}, accumulate: 2, early_stop: {patience: 3, metric: val_acc}}"
+	texts["rates of layers"] = "extends: small.yaml\noptimizer: {layers: [{match: stem, lr_factor: 0}, {match: 'stages.*.bn1', lr_factor: 2}]}"
 	texts["numbers to normalise by"] = "extends: small.yaml\ndata: {normalize: {mean: [0.5, 0.25, 1e-3], std: 0.5}}"
 	for _, name := range Shipped() {
 		texts[name] = "extends: " + name

@@ -2,10 +2,12 @@ package configs
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"exp/internal/source"
 	"exp/registry"
+	"exp/runner/optim"
 	"exp/runner/schedule"
 )
 
@@ -59,6 +61,32 @@ func (l *Loaded) checkTraining(p *source.Problems) {
 		}
 		if (stop.Patience+1)*every >= l.Train.Epochs {
 			p.Addf(l.Where("train.early_stop.patience"), "train.early_stop.patience", "%d has no effect: the earliest end would be after epoch %d of %d", stop.Patience, (stop.Patience+1)*every, l.Train.Epochs)
+		}
+	}
+}
+
+// checkLayers finds learning rates of single layers that no layer has.
+func (l *Loaded) checkLayers(p *source.Problems) {
+	o, ok := l.Optimizer.(optim.Layered)
+	if !ok {
+		return
+	}
+	used := map[int]bool{}
+	for _, param := range l.Net.Params {
+		if param.Trainable {
+			rule, _ := o.Layer(param.Name)
+			used[rule] = true
+		}
+	}
+	rules := l.tree.Get("optimizer").Get("layers")
+	if rules == nil {
+		return
+	}
+	for i := range rules.Items {
+		if !used[i] {
+			path := fmt.Sprintf("optimizer.layers.%d.match", i)
+			p.Add(source.Diagnostic{Span: l.Where(path), Path: path, Problem: "no layer that is trained matches, or all that do match a rule before this one",
+				Help: "exp describe lists the layers"})
 		}
 	}
 }

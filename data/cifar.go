@@ -64,17 +64,14 @@ func checksum(content []byte) string {
 // load reads the files from the first folder that has them or their archive, or else downloads the archive, and unpacks
 // it into the cache.
 func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
-	for _, dir := range env.folders() {
-		at, err := lookup([]string{dir}, []string{f.folder}, f.files(), []string{""})
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", f.title, err)
-		}
-		if at != nil {
-			return f.loadFolder(ctx, env, at)
-		}
-		if at, _ = lookup([]string{dir}, nil, []string{f.archive.name()}, []string{""}); at != nil {
-			return f.loadArchive(ctx, env, at.paths[f.archive.name()], "")
-		}
+	at, archive, err := f.look(env)
+	switch {
+	case err != nil:
+		return nil, err
+	case at != nil:
+		return f.loadFolder(ctx, env, at)
+	case archive != "":
+		return f.loadArchive(ctx, env, archive, "")
 	}
 	if err := download(ctx, env, env.Cache, []remote{f.archive}); err != nil {
 		if ctx.Err() != nil {
@@ -88,6 +85,32 @@ func (f *cifar) load(ctx context.Context, env Env) (*Set, error) {
 		os.Remove(path)
 	}
 	return set, err
+}
+
+// look finds the first folder that has the files, or their archive.
+func (f *cifar) look(env Env) (at *found, archive string, err error) {
+	for _, dir := range env.folders() {
+		at, err := lookup([]string{dir}, []string{f.folder}, f.files(), []string{""})
+		if err != nil {
+			return nil, "", fmt.Errorf("read %s: %w", f.title, err)
+		}
+		if at != nil {
+			return at, "", nil
+		}
+		if at, _ = lookup([]string{dir}, nil, []string{f.archive.name()}, []string{""}); at != nil {
+			return nil, at.paths[f.archive.name()], nil
+		}
+	}
+	return nil, "", nil
+}
+
+// find is Finder's Find.
+func (f *cifar) find(env Env) (string, error) {
+	at, archive, err := f.look(env)
+	if at != nil {
+		return at.folder, nil
+	}
+	return archive, err
 }
 
 // loadFolder reads unpacked files.

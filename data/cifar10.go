@@ -36,3 +36,6 @@ func (*CIFAR10) Info(Env) (Info, error) { return cifar10.info, nil }
 
 // Load reads the unpacked files, or the archive, or downloads it.
 func (*CIFAR10) Load(ctx context.Context, env Env) (*Set, error) { return cifar10.load(ctx, env) }
+
+// Find looks where Load does.
+func (*CIFAR10) Find(env Env) (string, error) { return cifar10.find(env) }

@@ -46,6 +46,9 @@ func (d *CIFAR100) Info(Env) (Info, error) { return d.format().info, nil }
 // Load reads the unpacked files, or the archive, or downloads it.
 func (d *CIFAR100) Load(ctx context.Context, env Env) (*Set, error) { return d.format().load(ctx, env) }
 
+// Find looks where Load does.
+func (d *CIFAR100) Find(env Env) (string, error) { return d.format().find(env) }
+
 var (
 	cifar100Fine = strings.Fields(`
 		apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly

@@ -23,6 +23,13 @@ type Dataset interface {
 	Load(ctx context.Context, env Env) (*Set, error)
 }
 
+// Finder is a Dataset that is read from files of known names: Find says in which folder or archive they are, "" when they
+// are nowhere and must be downloaded. Its error tells of files that are there in part.
+type Finder interface {
+	Dataset
+	Find(env Env) (string, error)
+}
+
 // Info is what is known of a data set before a picture is read.
 type Info struct {
 	Name        string

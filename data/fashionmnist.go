@@ -38,3 +38,6 @@ func (*FashionMNIST) Info(Env) (Info, error) { return fashionMNIST.info, nil }
 func (*FashionMNIST) Load(ctx context.Context, env Env) (*Set, error) {
 	return fashionMNIST.load(ctx, env)
 }
+
+// Find looks where Load does.
+func (*FashionMNIST) Find(env Env) (string, error) { return fashionMNIST.find(env) }

@@ -27,25 +27,12 @@ const gzipped = ".gz"
 
 // load reads the files from the first folder that has them, or else downloads them into the cache.
 func (f *idx) load(ctx context.Context, env Env) (*Set, error) {
-	var names []string
-	for _, file := range f.files {
-		name := file.name()
-		names = append(names, name[:len(name)-len(gzipped)])
-	}
-	dirs := env.folders()
-	if f.system != "" {
-		dirs = append(dirs[:len(dirs):len(dirs)], f.system)
-	}
-	suffixes := []string{"", gzipped}
-	own := filepath.Join(env.Cache, f.subs[0])
-	at, err := lookup(dirs, f.subs, names, suffixes)
-	if partial := (*incomplete)(nil); errors.As(err, &partial) && env.Cache != "" && partial.folder == own {
-		err = nil // a download that was cut between two files
-	}
+	at, names, err := f.look(env)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f.title, err)
+		return nil, err
 	}
 	if at == nil {
+		own := filepath.Join(env.Cache, f.subs[0])
 		if err := download(ctx, env, own, f.files[:]); err != nil {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -54,13 +41,50 @@ func (f *idx) load(ctx context.Context, env Env) (*Set, error) {
 			for _, file := range f.files {
 				urls = append(urls, file.url)
 			}
-			return nil, absent(f.title, "these four files", dirs, urls, err)
+			return nil, absent(f.title, "these four files", f.folders(env), urls, err)
 		}
-		if at, err = lookup([]string{own}, nil, names, suffixes); err != nil || at == nil {
+		if at, err = lookup([]string{own}, nil, names, idxSuffixes); err != nil || at == nil {
 			return nil, fmt.Errorf("read %s: the download into %s is gone (%w)", f.title, own, err)
 		}
 	}
 	return f.loadFolder(ctx, env, at, names)
+}
+
+var idxSuffixes = []string{"", gzipped}
+
+// folders are all places to look in.
+func (f *idx) folders(env Env) []string {
+	dirs := env.folders()
+	if f.system != "" {
+		dirs = append(dirs[:len(dirs):len(dirs)], f.system)
+	}
+	return dirs
+}
+
+// look finds the first folder that has the files, whose names it gives too, nil when there is none, or only one in which a
+// download was cut between two files.
+func (f *idx) look(env Env) (at *found, names []string, err error) {
+	for _, file := range f.files {
+		name := file.name()
+		names = append(names, name[:len(name)-len(gzipped)])
+	}
+	at, err = lookup(f.folders(env), f.subs, names, idxSuffixes)
+	if partial := (*incomplete)(nil); errors.As(err, &partial) && env.Cache != "" && partial.folder == filepath.Join(env.Cache, f.subs[0]) {
+		return nil, names, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", f.title, err)
+	}
+	return at, names, nil
+}
+
+// find is Finder's Find.
+func (f *idx) find(env Env) (string, error) {
+	at, _, err := f.look(env)
+	if at == nil {
+		return "", err
+	}
+	return at.folder, nil
 }
 
 func (f *idx) loadFolder(ctx context.Context, env Env, at *found, names []string) (*Set, error) {

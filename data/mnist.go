@@ -34,3 +34,6 @@ func (*MNIST) Info(Env) (Info, error) { return mnist.info, nil }
 
 // Load reads the four files, or downloads them.
 func (*MNIST) Load(ctx context.Context, env Env) (*Set, error) { return mnist.load(ctx, env) }
+
+// Find looks where Load does.
+func (*MNIST) Find(env Env) (string, error) { return mnist.find(env) }

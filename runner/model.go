@@ -26,6 +26,7 @@ type Model struct {
 	train   pass
 	eval    pass
 	params  []optim.Param // of the trainable parameters, in the net's order
+	rates   []float64     // factors of the learning rate, one for each of params
 	grads   []*G.Node
 	sums    [][]float32 // of the gradients of several batches, one for each of params; nil without train.accumulate
 	updates []update
@@ -142,6 +143,11 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 				o.Slots = append(o.Slots, kernels.Alloc(param.Size()))
 			}
 			m.params = append(m.params, o)
+			rate := 1.0
+			if l, ok := m.plan.Experiment.Optimizer.(optim.Layered); ok {
+				_, rate = l.Layer(param.Name)
+			}
+			m.rates = append(m.rates, rate)
 			if m.plan.Experiment.Train.Accumulate > 1 {
 				m.sums = append(m.sums, kernels.Alloc(param.Size()))
 			}
@@ -226,6 +232,7 @@ const piece = 1 << 16
 type update struct {
 	optim.Param
 	fresh   []float32 // the gradient of the last Forward, where Grad is a sum over several
+	rate    float64   // factor of the learning rate
 	squares float64
 }
 
@@ -297,7 +304,7 @@ func (m *Model) move(u *update) {
 			kernels.Clamp(u.Grad, float32(clip.Value))
 		}
 	}
-	m.plan.Experiment.Optimizer.Update(u.Param, m.rate, m.step)
+	m.plan.Experiment.Optimizer.Update(u.Param, m.rate*u.rate, m.step)
 }
 
 // each does a task for all pieces, with all threads.
@@ -333,7 +340,7 @@ func (m *Model) cut() {
 		grad := m.train.graph.Value(m.grads[i])
 		for lo := 0; lo < len(p.W); lo += piece {
 			hi := min(lo+piece, len(p.W))
-			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay, Shift: p.Shift}}
+			u := update{Param: optim.Param{W: p.W[lo:hi], Grad: grad[lo:hi], Decay: p.Decay, Shift: p.Shift}, rate: m.rates[i]}
 			if m.sums != nil {
 				u.fresh, u.Grad = u.Grad, m.sums[i][lo:hi]
 			}

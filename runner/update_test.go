@@ -295,3 +295,28 @@ func TestOblongPicturesOfAnySize(t *testing.T) {
 		}
 	}
 }
+
+func TestLayersHaveLearningRatesOfTheirOwn(t *testing.T) {
+	const lr = 0.5
+	p := load(t, "resnet-cifar", append(plainSGD, "optimizer.layers=[{match: head, lr_factor: 3}, {match: stem, lr_factor: 0}]")...)
+	m := newModel(t, p, 2)
+	change, grad, _ := moved(t, m, lr, images(8, p.Net.Input.Shape, 10))
+	at := 0
+	for _, param := range p.Net.Params {
+		if !param.Trainable {
+			continue
+		}
+		factor := 1.0
+		if strings.HasPrefix(param.Name, "head.") {
+			factor = 3
+		} else if strings.HasPrefix(param.Name, "stem.") {
+			factor = 0
+		}
+		for range param.Size() {
+			if math.Abs(change[at]+factor*lr*grad[at]) > 2e-6 {
+				t.Fatalf("%s: moved by %v at a gradient of %v", param.Name, change[at], grad[at])
+			}
+			at++
+		}
+	}
+}

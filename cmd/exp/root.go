@@ -119,6 +119,7 @@ func newRootCmd(a *app) *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.AddCommand(newRunCmd(a), newCheckCmd(a), newConfigCmd(a), newDescribeCmd(a), newListCmd(a), newBenchCmd(a), newVersionCmd(a))
+	cmd.AddCommand(newDataCmd(a))
 	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newDiffCmd(a), newPlotCmd(a), newQueryCmd(a), newExportCmd(a))
 	cmd.AddCommand(newTagCmd(a), newNoteCmd(a), newRenameCmd(a), newRmCmd(a), newRestoreCmd(a), newGcCmd(a))
 	cmd.AddCommand(newRerunCmd(a), newEvalCmd(a), newPredictCmd(a), newSchemaCmd(a), newManCmd(a))

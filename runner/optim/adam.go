@@ -29,6 +29,7 @@ type Adam struct {
 	EpsilonMode string  `yaml:"epsilon_mode" doc:"epsilon outside the bias correction (keras) or inside (pytorch)" check:"oneof=keras|pytorch"`
 	WeightDecay float64 `yaml:"weight_decay" doc:"added to the gradient, times the weight" check:"min=0"`
 	DecayAll    bool    `yaml:"decay_all" doc:"weight decay on batch normalisation and biases too"`
+	Layers
 }
 
 // Rate is the learning rate.

@@ -24,6 +24,7 @@ type AdamW struct {
 	Epsilon     float64 `yaml:"epsilon" doc:"keeps the division from exploding" check:"gt=0"`
 	WeightDecay float64 `yaml:"weight_decay" doc:"part of the weight that a step takes away, times the learning rate" check:"min=0"`
 	DecayAll    bool    `yaml:"decay_all" doc:"weight decay on batch normalisation and biases too"`
+	Layers
 }
 
 // Rate is the learning rate.

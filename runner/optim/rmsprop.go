@@ -27,6 +27,7 @@ type RMSProp struct {
 	EpsilonMode string  `yaml:"epsilon_mode" doc:"epsilon outside the root and the rate outside the momentum (pytorch), or both inside (keras)" check:"oneof=pytorch|keras"`
 	WeightDecay float64 `yaml:"weight_decay" doc:"added to the gradient, times the weight" check:"min=0"`
 	DecayAll    bool    `yaml:"decay_all" doc:"weight decay on batch normalisation and biases too"`
+	Layers
 }
 
 // Rate is the learning rate.

@@ -26,6 +26,7 @@ type SGD struct {
 	WeightDecay float64 `yaml:"weight_decay" doc:"added to the gradient, times the weight" check:"min=0"`
 	DecayAll    bool    `yaml:"decay_all" doc:"weight decay on batch normalisation and biases too"`
 	NormBiasLR  float64 `yaml:"norm_bias_lr" doc:"factor of the learning rate for the shifts (beta) of batch normalisation; their weight decay stays as it is" check:"gt=0"`
+	Layers
 }
 
 // Rate is the learning rate.
