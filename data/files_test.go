@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -719,11 +720,17 @@ func FuzzUntar(f *testing.F) {
 // expiring is a context that is cancelled when it has been asked so often.
 type expiring struct {
 	context.Context
-	left int
+	left atomic.Int64
+}
+
+func expireAfter(t *testing.T, asked int) *expiring {
+	e := &expiring{Context: t.Context()}
+	e.left.Store(int64(asked))
+	return e
 }
 
 func (e *expiring) Err() error {
-	if e.left--; e.left < 0 {
+	if e.left.Add(-1) < 0 {
 		return context.Canceled
 	}
 	return nil
@@ -746,7 +753,7 @@ func TestLoadingStopsWhenCancelled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for asked := range 3 { // all have at least three steps
-				if set, err := load(&expiring{t.Context(), asked}); set != nil || !errors.Is(err, context.Canceled) {
+				if set, err := load(expireAfter(t, asked)); set != nil || !errors.Is(err, context.Canceled) {
 					t.Errorf("cancelled after %d steps: %v", asked, err)
 				}
 			}

@@ -300,7 +300,7 @@ func TestPicturesThatCannotBeRead(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		for asked := range 4 {
-			if _, err := (&Images{Channels: 3}).Load(&expiring{t.Context(), asked}, Env{Dir: picturesFolder(t)}); !errors.Is(err, context.Canceled) {
+			if _, err := (&Images{Channels: 3}).Load(expireAfter(t, asked), Env{Dir: picturesFolder(t)}); !errors.Is(err, context.Canceled) {
 				t.Errorf("cancelled after %d steps: %v", asked, err)
 			}
 		}
