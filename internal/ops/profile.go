@@ -11,7 +11,7 @@ const (
 	Forward        = "forward" // of convolutions and dense layers, as the two that follow
 	DataGradient   = "data gradient"
 	WeightGradient = "weight gradient"
-	Normalisation  = "normalisation" // and what else goes over a map value by value
+	Normalisation  = "normalisation" // and additions, gates, all that goes over a map value by value
 	Pooling        = "pooling"
 	Other          = "other"
 )
@@ -25,7 +25,8 @@ var groups = map[string]string{
 	"conv grad weights": WeightGradient, "dense grad weights": WeightGradient, "fetch": WeightGradient,
 	"norm": Normalisation, "norm grad": Normalisation, "past": Normalisation,
 	"through": Normalisation, "map": Normalisation, "map grad": Normalisation, "join": Normalisation,
-	"add relu": Normalisation, "add relu grad": Normalisation,
+	"add relu": Normalisation, "add relu grad": Normalisation, "blend": Normalisation, "blend grad": Normalisation,
+	"excite": Normalisation, "excite grad": Normalisation, "excite grad gate": Normalisation,
 	"excite": Normalisation, "excite grad": Normalisation, "excite grad gate": Normalisation,
 	"max pool": Pooling, "max pool grad": Pooling, "average pool": Pooling, "average pool grad": Pooling,
 	"subsample": Pooling, "subsample grad": Pooling,

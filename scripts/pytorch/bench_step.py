@@ -9,7 +9,7 @@ float32, one batch of random images, the fused optimizers. The ways: eager or to
 
 --serve reads requests from standard input and answers each with a line, both JSON; what was compiled stays so:
 
-    {"experiment": "he2015", "units": 9, "eval": false, "compile": true, "format": "channels_last", "batch": 128, "steps": 5}
+    {"experiment": "he2015", "units": 9, "eval": false, "compile": true, "format": "channels_last", "batch": 128, "seconds": 3}
     {"ms": [812.3, ...], "parameters": 853018, "peak_rss_bytes": 1234567890}
 """
 import argparse
@@ -39,7 +39,7 @@ class Contestant:
     def __init__(self, experiment, units, eval, compile, format, batch):
         torch.manual_seed(1)
         experiment, memory_format = nets.EXPERIMENTS[experiment], FORMATS[format]
-        net = experiment.net(units=units).to(memory_format=memory_format)
+        net = (experiment.net(units=units) if units else experiment.net()).to(memory_format=memory_format)
         self.parameters = sum(p.numel() for p in net.parameters())
         self.x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=memory_format)
         self.y = torch.randint(10, (batch,))
@@ -65,11 +65,11 @@ class Contestant:
         self.forward(self.x, self.y).backward()
         self.optimizer.step()
 
-    def measure(self, steps):
-        """Milliseconds of each step."""
+    def measure(self, seconds):
+        """Milliseconds of each step, for so many seconds, but three steps at least."""
         self.step()  # warms up the caches again after others' turns
         ms = []
-        for _ in range(steps):
+        while len(ms) < 3 or sum(ms) < 1000 * seconds:
             start = time.perf_counter()
             self.step()
             ms.append(1000 * (time.perf_counter() - start))
@@ -80,12 +80,12 @@ def serve():
     contestants = {}
     for line in sys.stdin:
         request = json.loads(line)
-        steps = request.pop("steps")
+        seconds = request.pop("seconds")
         key = json.dumps(request, sort_keys=True)
         if key not in contestants:
             contestants[key] = Contestant(**request)
         c = contestants[key]
-        ms = c.measure(steps)
+        ms = c.measure(seconds)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(json.dumps(dict(ms=ms, parameters=c.parameters, peak_rss_bytes=peak)), flush=True)
 
@@ -93,11 +93,11 @@ def serve():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", choices=sorted(nets.EXPERIMENTS), default="resnet-cifar")
-    parser.add_argument("--units", type=int, default=3, help="Units a stage")
+    parser.add_argument("--units", type=int, help="Units a stage, where not as many as the experiment has")
     parser.add_argument("--eval", action="store_true", help="evaluation instead of the train step")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
     parser.add_argument("--serve", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -106,7 +106,7 @@ def main():
         return
     for way in WAYS:
         c = Contestant(arguments.experiment, arguments.units, arguments.eval, batch=arguments.batch, **way)
-        ms = statistics.median(c.measure(arguments.steps))
+        ms = statistics.median(c.measure(arguments.seconds))
         print(f"{arguments.experiment}, {'compiled' if way['compile'] else 'eager'}, {way['format']}, batch {arguments.batch}, "
               f"{arguments.threads} threads, PyTorch {torch.__version__}: {1000 * arguments.batch / ms:.1f} images/s, {ms:.0f} ms", flush=True)
 
