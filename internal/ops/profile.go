@@ -27,7 +27,6 @@ var groups = map[string]string{
 	"through": Normalisation, "map": Normalisation, "map grad": Normalisation, "join": Normalisation,
 	"add relu": Normalisation, "add relu grad": Normalisation, "blend": Normalisation, "blend grad": Normalisation,
 	"excite": Normalisation, "excite grad": Normalisation, "excite grad gate": Normalisation,
-	"excite": Normalisation, "excite grad": Normalisation, "excite grad gate": Normalisation,
 	"max pool": Pooling, "max pool grad": Pooling, "average pool": Pooling, "average pool grad": Pooling,
 	"subsample": Pooling, "subsample grad": Pooling,
 }
