@@ -12,18 +12,20 @@ import (
 
 func newDescribeCmd(a *app) *cobra.Command {
 	e, o := &experimentFlags{}, &output{}
+	var picture string
 	cmd := &cobra.Command{
 		Use:   "describe FILE",
 		Short: "Show the layers of an experiment's net, their shapes and what they cost",
 		Long: `Show the layers of an experiment's net, their shapes and what they cost.
 
 Multiply-adds are those of one example's forward pass; depth counts convolutions and
-dense layers outside of shortcuts.
+dense layers outside of shortcuts. --graph draws the net besides: Units in frames, equal ones
+once, shortcuts beside their branches.
 
 ` + experimentHelp + `
 
 ` + exitCodes,
-		Example:           "  exp describe resnet-cifar\n  exp describe he2015 --set model.units=9 --json",
+		Example:           "  exp describe resnet-cifar\n  exp describe he2015 --set model.units=9 --json\n  exp describe wrn-16-4 --graph net.svg",
 		Args:              oneFile,
 		ValidArgsFunction: oneFileOnly,
 		RunE: a.run(func(_ *cobra.Command, files []string) error {
@@ -31,15 +33,24 @@ dense layers outside of shortcuts.
 			if err != nil {
 				return err
 			}
+			if err := checkPicture(picture); err != nil {
+				return err
+			}
 			loaded, err := a.loadAll(e, files)
 			if err != nil {
 				return err
+			}
+			if picture != "" {
+				if err := a.picture(picture, loaded[0].Name, loaded[0].Net); err != nil {
+					return err
+				}
 			}
 			return a.describe(loaded[0].Net, format)
 		}),
 	}
 	e.flags(cmd)
 	o.flags(cmd)
+	cmd.Flags().StringVar(&picture, "graph", "", "draw the net into a file: NAME.svg, or NAME.dot for Graphviz")
 	return cmd
 }
 
