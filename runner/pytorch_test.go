@@ -49,6 +49,9 @@ var firstStepsCases = []struct {
 	{"he2016-gated", 0.1, "float64-small", true},
 	{"he2016-preact-164", 0.1, "float64-small", true},
 	{"wrn-16-4", 0.1, "float64-small", true},
+	{"he2015-adamw", 0.01, "float64-small", true},
+	{"he2015-rmsprop", 0.01, "float64-small", true},
+	{"he2015-smoothed", 0.1, "float64-small", true},
 }
 
 // variants are the nets that are no shipped experiment, but one with overrides.
@@ -57,6 +60,9 @@ var variants = map[string]struct {
 	set []string
 }{
 	"he2015-bottleneck": {"he2015", []string{"model.unit={type: bottleneck, shortcut: projection}"}},
+	"he2015-adamw":      {"he2015", []string{"optimizer=adamw", "optimizer.weight_decay=0.05"}},
+	"he2015-rmsprop":    {"he2015", []string{"optimizer=rmsprop", "optimizer.alpha=0.9", "optimizer.momentum=0.9", "optimizer.centered=true", "optimizer.epsilon=0.01", "optimizer.weight_decay=0.01"}},
+	"he2015-smoothed":   {"he2015", []string{"train.label_smoothing=0.2"}},
 	"he2016-gated":      {"he2016-shortcuts", []string{"model.unit.shortcut={type: gated, bias_init: -1}"}}, // at -6 little flows through the branch
 }
 
@@ -65,6 +71,9 @@ var smaller = map[string][]string{
 	"resnet-cifar": {"model.units=1", "model.stem.filters=8", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "model.stages.3.filters=64", "train.batch=16"},
 	"he2015":       {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
 
+	"he2015-adamw":      {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
+	"he2015-rmsprop":    {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
+	"he2015-smoothed":   {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
 	"he2016-gated":      {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
 	"he2015-bottleneck": {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
 	"he2016-preact-164": {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
@@ -249,7 +258,7 @@ func (s *firstSteps) losses64(t *testing.T, lr float64) []float64 {
 	if err := g.Compile(append(grads, loss)...); err != nil {
 		t.Fatal(err)
 	}
-	slots := map[*blocks.Param][2][]float64{}
+	slots := map[*blocks.Param][3][]float64{}
 	var losses []float64
 	for i, b := range s.batches {
 		copy(x, widened(b.X))
@@ -267,7 +276,7 @@ func (s *firstSteps) losses64(t *testing.T, lr float64) []float64 {
 			at++
 			m, ok := slots[p]
 			if !ok {
-				m = [2][]float64{make([]float64, len(w)), make([]float64, len(w))}
+				m = [3][]float64{make([]float64, len(w)), make([]float64, len(w)), make([]float64, len(w))}
 				slots[p] = m
 			}
 			switch o := plan.Experiment.Optimizer.(type) {
@@ -279,6 +288,12 @@ func (s *firstSteps) losses64(t *testing.T, lr float64) []float64 {
 				reference{}.SGD(w, grad, m[0], lr, o.Momentum, decay, o.Nesterov)
 			case *optim.Adam:
 				reference{}.Adam(w, grad, m[0], m[1], o.Step(lr, i+1, p.Decay))
+			case *optim.AdamW:
+				reference{}.AdamW(w, grad, m[0], m[1], o.Step(lr, i+1, p.Decay))
+			case *optim.RMSProp: // centered, with momentum
+				reference{}.RMSProp(w, grad, m[0], m[1], m[2], o.Step(lr, p.Decay))
+			default:
+				t.Fatalf("no float64 steps of %T", o)
 			}
 		}
 	}

@@ -36,9 +36,14 @@ func (o *AdamW) Slots() []string { return []string{"m", "v"} }
 // Validate finds parameters that could have no effect.
 func (o *AdamW) Validate() error { return checkDecayAll(o.DecayAll, o.WeightDecay) }
 
+// Step is the numbers of one step at learning rate lr, for a parameter that decays or not; steps count from 1.
+func (o *AdamW) Step(lr float64, step int, decays bool) kernels.AdamStep {
+	a := (&Adam{Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, EpsilonMode: "pytorch"}).Step(lr, step, false)
+	a.Decay = lr * decay(decays, o.WeightDecay, o.DecayAll)
+	return a
+}
+
 // Update makes one step.
 func (o *AdamW) Update(p Param, lr float64, step int) {
-	a := (&Adam{Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, EpsilonMode: "pytorch"}).Step(lr, step, false)
-	a.Decay = lr * decay(p.Decay, o.WeightDecay, o.DecayAll)
-	kernels.AdamW(p.W, p.Grad, p.Slots[0], p.Slots[1], a)
+	kernels.AdamW(p.W, p.Grad, p.Slots[0], p.Slots[1], o.Step(lr, step, p.Decay))
 }

@@ -48,6 +48,15 @@ func (o *RMSProp) Slots() []string {
 // Validate finds parameters that could have no effect.
 func (o *RMSProp) Validate() error { return checkDecayAll(o.DecayAll, o.WeightDecay) }
 
+// Step is the numbers of one step at learning rate lr, for a parameter that decays or not.
+func (o *RMSProp) Step(lr float64, decays bool) kernels.RMSPropStep {
+	s := kernels.RMSPropStep{Alpha: o.Alpha, Momentum: o.Momentum, Rate: lr, Before: 1, Eps: o.Epsilon, Decay: decay(decays, o.WeightDecay, o.DecayAll)}
+	if o.EpsilonMode == "keras" {
+		s.Rate, s.Before, s.Inside = 1, lr, true
+	}
+	return s
+}
+
 // Update makes one step.
 func (o *RMSProp) Update(p Param, lr float64, _ int) {
 	var a, m []float32
@@ -58,9 +67,5 @@ func (o *RMSProp) Update(p Param, lr float64, _ int) {
 	if o.Momentum != 0 {
 		m = rest[0]
 	}
-	s := kernels.RMSPropStep{Alpha: o.Alpha, Momentum: o.Momentum, Rate: lr, Before: 1, Eps: o.Epsilon, Decay: decay(p.Decay, o.WeightDecay, o.DecayAll)}
-	if o.EpsilonMode == "keras" {
-		s.Rate, s.Before, s.Inside = 1, lr, true
-	}
-	kernels.RMSProp(p.W, p.Grad, p.Slots[0], a, m, s)
+	kernels.RMSProp(p.W, p.Grad, p.Slots[0], a, m, o.Step(lr, p.Decay))
 }

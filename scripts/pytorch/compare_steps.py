@@ -65,7 +65,7 @@ def run_torch(experiment, lr, kind, weights, images, labels, memory_format=torch
         x = torch.from_numpy(images[at:at + batch]).to(dtype).permute(0, 3, 1, 2).contiguous(memory_format=memory_format)
         y = torch.from_numpy(labels[at:at + batch])
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(net(x), y)
+        loss = torch.nn.functional.cross_entropy(net(x), y, label_smoothing=getattr(experiment, "label_smoothing", 0.0))
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

@@ -209,11 +209,16 @@ class KerasAdam:
             p.addcdiv_(m, v.sqrt().add_(self.epsilon), value=-rate)
 
 
-def sgd(net, lr, weight_decay=1e-4, nesterov=False, **how):
-    """SGD of He et al. 2015, weight decay on the weights of convolutions and the dense layer only."""
+def decaying(net, weight_decay):
+    """The parameters in two groups: weight decay on the weights of convolutions and the dense layer only."""
     weights = [p for p in net.parameters() if p.ndim > 1]
     others = [p for p in net.parameters() if p.ndim == 1]
-    return torch.optim.SGD([{"params": weights, "weight_decay": weight_decay}, {"params": others}], lr=lr, momentum=0.9, nesterov=nesterov, **how)
+    return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0}]
+
+
+def sgd(net, lr, weight_decay=1e-4, nesterov=False, **how):
+    """SGD of He et al. 2015."""
+    return torch.optim.SGD(decaying(net, weight_decay), lr=lr, momentum=0.9, nesterov=nesterov, **how)
 
 
 class ResNetCIFAR:
@@ -271,6 +276,26 @@ class He2015:
         return images - train.mean(0, dtype="float64")
 
 
+class He2015AdamW(He2015):
+    """configs/he2015.yaml with AdamW."""
+
+    def optimizer(self, net, lr=0.01):
+        return torch.optim.AdamW(decaying(net, 0.05), lr=lr)
+
+
+class He2015RMSProp(He2015):
+    """configs/he2015.yaml with RMSProp, centered and with momentum."""
+
+    def optimizer(self, net, lr=0.01):
+        return torch.optim.RMSprop(decaying(net, 0.01), lr=lr, alpha=0.9, momentum=0.9, centered=True, eps=0.01)
+
+
+class He2015Smoothed(He2015):
+    """configs/he2015.yaml with smoothed labels."""
+
+    label_smoothing = 0.2
+
+
 class He2016Gated(He2015):
     """configs/he2016-shortcuts.yaml with its gated shortcut: depth 110."""
 
@@ -321,6 +346,7 @@ class WRN:
 
 EXPERIMENTS = {
     "resnet-cifar": ResNetCIFAR(), "plain-cifar": PlainCIFAR(), "postact-cifar": PostactCIFAR(), "he2015": He2015(),
+    "he2015-adamw": He2015AdamW(), "he2015-rmsprop": He2015RMSProp(), "he2015-smoothed": He2015Smoothed(),
     "he2015-bottleneck": He2015Bottleneck(), "he2016-gated": He2016Gated(),
     "he2016-preact-164": He2016Preact164(), "wrn-16-4": WRN(),
 }
