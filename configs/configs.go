@@ -45,9 +45,9 @@ type Train struct {
 	EvalEvery      int        `yaml:"eval_every" doc:"evaluate after every so many epochs, and before the first and after the last" check:"min=1"`
 	TTA            string     `yaml:"tta" doc:"flip: evaluate each picture mirrored left and right too, and classify by the mean of both logits, beside the plain evaluation" check:"oneof=none|flip"`
 	EMA            *EMA       `yaml:"ema" doc:"keep a moving average of the weights too, and evaluate it beside them; none when absent"`
-	Clip           *Clip      `yaml:"clip" doc:"make gradients smaller that are too large; none when absent"`
+	Clip           *Clip      `yaml:"clip" doc:"make gradients smaller that are too large: {norm: 1.0} scales the whole gradient down to that length, {value: 0.5} cuts each of its numbers off there; none when absent"`
 	Accumulate     int        `yaml:"accumulate" doc:"batches whose gradients are averaged for one update of the weights; the last group of an epoch takes what is left" check:"min=1,max=65536"`
-	EarlyStop      *EarlyStop `yaml:"early_stop" doc:"end the training when a metric does not get better any more; none when absent"`
+	EarlyStop      *EarlyStop `yaml:"early_stop" doc:"end the training when a metric does not get better any more: {metric: val_loss, patience: 10, min_change: 0} are the defaults of what it says; none when absent"`
 	CleanEval      CleanEval  `yaml:"clean_eval" doc:"training examples that are evaluated with the validation data, as they are: none, all, or a number"`
 	Precision      Precision  `yaml:"precision" doc:"how exactly is calculated"`
 }
