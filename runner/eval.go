@@ -24,9 +24,9 @@ func Open(p *Plan, weights string, threads int) (*Trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	arrays, err := fitting(p.Net, ts)
+	arrays, err := fitting(weights, p.Net, ts)
 	if err != nil {
-		return nil, fmt.Errorf("the weights in %s do not fit the net:\n%w", weights, err)
+		return nil, err
 	}
 	batch := p.Experiment.Train.Batch
 	m, err := NewModel(p, batch, threads)

@@ -32,9 +32,9 @@ func (m *Model) setWeights(arrays map[string][]float32) {
 	}
 }
 
-// fitting finds the array of each parameter of a net in a file. The error lists every name that is missing, too many or of
-// another shape.
-func fitting(net *blocks.Net, ts []checkpoint.Tensor) (map[string][]float32, error) {
+// fitting finds the array of each parameter of a net in a file, read from path. The error lists every name that is missing,
+// too many or of another shape.
+func fitting(path string, net *blocks.Net, ts []checkpoint.Tensor) (map[string][]float32, error) {
 	have := map[string]checkpoint.Tensor{}
 	for _, t := range ts {
 		have[t.Name] = t
@@ -57,7 +57,10 @@ func fitting(net *blocks.Net, ts []checkpoint.Tensor) (map[string][]float32, err
 			faults = append(faults, fmt.Errorf("%s is not in the net", t.Name))
 		}
 	}
-	return arrays, errors.Join(faults...)
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("the weights in %s do not fit the net:\n%w", path, errors.Join(faults...))
+	}
+	return arrays, nil
 }
 
 // optimizerState are the optimizer's slots, named NAME.SLOT.
@@ -126,9 +129,5 @@ func initialWeights(path string, net *blocks.Net) (map[string][]float32, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read the initial weights: %w", err)
 	}
-	arrays, err := fitting(net, ts)
-	if err != nil {
-		return nil, fmt.Errorf("the weights in %s do not fit the net:\n%w", path, err)
-	}
-	return arrays, nil
+	return fitting(path, net, ts)
 }
