@@ -9,13 +9,8 @@ import (
 )
 
 // Blend adds what joins a shortcut s and a branch, a view, of one shape: y = p s + q view, by factors or by a gate that z
-// opens, see [kernels.Blend]. z is nil without a gate.
+// opens, see [kernels.Blend]. s is nil where there is no shortcut, z without a gate.
 func (g *Graph[T]) Blend(name string, how kernels.Blend, s *G.Node, v View, z *G.Node) *G.Node {
-	return g.blend(name, how, s, v, z)
-}
-
-// blend is Blend; s may be nil.
-func (g *Graph[T]) blend(name string, how kernels.Blend, s *G.Node, v View, z *G.Node) *G.Node {
 	shape := v.Node.Shape()
 	c, size := channels(shape), rowSize(shape)
 	inputs := v.inputs()

@@ -41,7 +41,7 @@ func (g *Graph[T]) takesPart(c *Chance) bool {
 // been added [Graph.Under] the same chance.
 func (g *Graph[T]) Survive(name string, c *Chance, v View, residual *G.Node) *G.Node {
 	if !g.train {
-		return g.blend(name, kernels.Blend{A: 1, B: c.kept}, residual, v, nil)
+		return g.Blend(name, kernels.Blend{A: 1, B: c.kept}, residual, v, nil)
 	}
 	shape := v.Node.Shape()
 	ch, size := channels(shape), rowSize(shape)
