@@ -33,19 +33,13 @@ func (m *Model) averageFrom(ema configs.EMA) {
 			a.pieces = append(a.pieces, averaged{average[lo:hi], w[lo:hi]})
 		}
 	}
-	threads := m.kernels.Threads()
-	for t := range threads {
-		a.workers = append(a.workers, func() {
-			defer m.wait.Done()
-			for i := t; i < len(a.pieces); i += threads {
-				if p := a.pieces[i]; a.first {
-					copy(p.average, p.w)
-				} else {
-					kernels.Average(p.average, p.w, float32(1-a.Decay))
-				}
-			}
-		})
-	}
+	a.workers = m.share(len(a.pieces), func(i int) {
+		if p := a.pieces[i]; a.first {
+			copy(p.average, p.w)
+		} else {
+			kernels.Average(p.average, p.w, float32(1-a.Decay))
+		}
+	})
 }
 
 // close frees the averages.

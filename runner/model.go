@@ -325,17 +325,22 @@ func (m *Model) together(workers []func()) {
 	m.wait.Wait()
 }
 
-// cut makes the pieces, once the gradients have their places, and who works on them.
-func (m *Model) cut() {
+// share makes the workers that together do something for every i below n.
+func (m *Model) share(n int, do func(i int)) (workers []func()) {
 	threads := m.kernels.Threads()
 	for t := range threads {
-		m.workers = append(m.workers, func() {
+		workers = append(workers, func() {
 			defer m.wait.Done()
-			for i := t; i < len(m.updates); i += threads {
-				m.task(&m.updates[i])
+			for i := t; i < n; i += threads {
+				do(i)
 			}
 		})
 	}
+	return workers
+}
+
+// cut makes the pieces, once the gradients have their places, and who works on them.
+func (m *Model) cut() {
 	for i, p := range m.params {
 		grad := m.train.graph.Value(m.grads[i])
 		for lo := 0; lo < len(p.W); lo += piece {
@@ -350,6 +355,7 @@ func (m *Model) cut() {
 			m.updates = append(m.updates, u)
 		}
 	}
+	m.workers = m.share(len(m.updates), func(i int) { m.task(&m.updates[i]) })
 }
 
 // Profile has f called with the duration of every operation of later steps and evaluations.
