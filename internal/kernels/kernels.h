@@ -38,12 +38,14 @@ struct sink {
 // else directly; not by the first; directly.
 enum algorithm { WINOGRAD_4, WINOGRAD_2, DIRECT };
 
+enum { KEPT_XI = 36, KEPT_PAD = 16 }; // of F(4x4,3x3), the larger
+
 // One call. Images are n x [h,w,c]; a convolution makes n x [oh,ow,o] of them, a pooling n x [oh,ow,c].
 struct job {
 	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel
 	long high, wide;                       // of a pooling's window
 	enum algorithm algorithm;              // of a convolution
-	float *kept;                           // where the transformed weights of a convolution are kept, or NULL
+	float *kept;                           // where the transformed weights of a convolution are kept, KEPT_XI*(c*o+KEPT_PAD), or NULL
 	int made;                              // they are there already
 	struct source in, grad;                // what is read: an activation, a gradient
 	struct sink out;

@@ -299,7 +299,7 @@ func (n *Native) kept(c Conv, w []float32) (u []float32, made bool) {
 	c.N = 0
 	key := frozen{&w[0], c}
 	if u, made = n.frozen[key]; !made {
-		u = Alloc(36 * (c.C*c.O + 16))
+		u = Alloc(C.KEPT_XI * (c.C*c.O + C.KEPT_PAD))
 		n.frozen[key] = u
 	}
 	return u, made

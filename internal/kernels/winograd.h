@@ -438,6 +438,7 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	p->u = p->kept ? p->kept : pool_shared(pool, WEIGHTS, XI * p->u_stride * (long)sizeof(float));
 	if (p->out.mode & SUM)
 		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
+	_Static_assert(XI <= (int)KEPT_XI && (int)BLOCK == KEPT_PAD, "kept weights have no room");
 	if (!p->made)
 		pool_run(pool, WINO(weights_piece), p, p->c / BLOCK);
 	pool_run(pool, WINO(piece), p, p->pieces);
