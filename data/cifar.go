@@ -118,9 +118,16 @@ func (f *cifar) loadFolder(ctx context.Context, env Env, at *found) (*Set, error
 	set, sums := f.empty(), map[string]string{}
 	files := f.files()
 	errs, checks := make([]error, len(files)), make([]string, len(files))
+	known, unknown := os.ReadFile(filepath.Join(at.folder, verified))
 	var wait sync.WaitGroup
 	for i, name := range files { // together: a run starts sooner
-		wait.Go(func() { checks[i], errs[i] = f.loadFile(ctx, set, name, at.paths[name]) })
+		wait.Go(func() {
+			var content []byte
+			content, errs[i] = f.loadFile(ctx, set, name, at.paths[name])
+			if errs[i] == nil && unknown == nil { // else there is nothing to hold a checksum against
+				checks[i] = checksum(content)
+			}
+		})
 	}
 	wait.Wait()
 	for i, err := range errs {
@@ -138,25 +145,25 @@ func (f *cifar) loadFolder(ctx context.Context, env Env, at *found) (*Set, error
 		return nil, fmt.Errorf("read %s: %w", f.title, err)
 	}
 	set.From, set.Hash = at.folder, set.hash()
-	if known, err := os.ReadFile(filepath.Join(at.folder, verified)); err != nil || string(known) != f.checksums(sums) {
+	if unknown != nil || string(known) != f.checksums(sums) {
 		env.warn(fmt.Sprintf("%s: the files in %s are laid out like the official ones, but may hold other pictures; they are used as they are (contents %.12s)", f.title, at.folder, set.Hash))
 	}
 	return set, nil
 }
 
-// loadFile reads one unpacked file into its place in the set, and gives its checksum.
-func (f *cifar) loadFile(ctx context.Context, set *Set, name, path string) (string, error) {
+// loadFile reads one unpacked file into its place in the set, and gives its content.
+func (f *cifar) loadFile(ctx context.Context, set *Set, name, path string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
-		return "", err
+		return nil, err
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", f.title, err)
+		return nil, fmt.Errorf("read %s: %w", f.title, err)
 	}
 	if err := f.parse(set, name, content); err != nil {
-		return "", fmt.Errorf("read %s: %s: %w", f.title, path, err)
+		return nil, fmt.Errorf("read %s: %s: %w", f.title, path, err)
 	}
-	return checksum(content), nil
+	return content, nil
 }
 
 // loadArchive reads the archive. If it is the official one and unpacked is not "", it leaves the files there.
