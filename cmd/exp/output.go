@@ -47,3 +47,20 @@ func statusStyle(v any) term.Style {
 	}
 	return ""
 }
+
+// resultTable shows rows as they came from the store.
+func resultTable(r *tracking.Result) *term.Table {
+	t := &term.Table{Rows: r.Rows}
+	for _, name := range r.Columns {
+		t.Columns = append(t.Columns, term.Column{Name: name})
+	}
+	return t
+}
+
+// count is a number with its noun: 1 run, 2 runs.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return term.Count(int64(n)) + " " + noun
+}

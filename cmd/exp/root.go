@@ -187,6 +187,16 @@ func (a *app) openReader(ctx context.Context) (*tracking.Store, error) {
 	return tracking.OpenReader(ctx, a.settings.DB, a.env())
 }
 
+// openWriter opens the store to change it; it must be there.
+func (a *app) openWriter(ctx context.Context) (*tracking.Store, error) {
+	reader, err := a.openReader(ctx) // tells when there is none, and makes none
+	if err != nil {
+		return nil, err
+	}
+	reader.Close()
+	return tracking.Open(ctx, a.settings.DB, a.env())
+}
+
 // usageError is a mistake in how a verb was called: exit code 2.
 type usageError struct{ error }
 

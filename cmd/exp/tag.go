@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"exp/internal/term"
-	"exp/tracking"
 )
 
 // TagOptions are what `exp tag` was asked.
@@ -108,31 +107,4 @@ func checkTags(flag string, tags []string) error {
 		}
 	}
 	return nil
-}
-
-// openWriter opens the store to change it; it must be there.
-func (a *app) openWriter(ctx context.Context) (*tracking.Store, error) {
-	reader, err := a.openReader(ctx) // tells when there is none, and makes none
-	if err != nil {
-		return nil, err
-	}
-	reader.Close()
-	return tracking.Open(ctx, a.settings.DB, a.env())
-}
-
-// resultTable shows rows as they came from the store.
-func resultTable(r *tracking.Result) *term.Table {
-	t := &term.Table{Rows: r.Rows}
-	for _, name := range r.Columns {
-		t.Columns = append(t.Columns, term.Column{Name: name})
-	}
-	return t
-}
-
-// count is a number with its noun: 1 run, 2 runs.
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return term.Count(int64(n)) + " " + noun
 }
