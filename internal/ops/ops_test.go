@@ -3,6 +3,8 @@ package ops_test
 import (
 	"math"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	G "gorgonia.org/gorgonia"
@@ -208,6 +210,55 @@ func survive(kept float64, shortcut bool) func(b *bench) *G.Node {
 			return b.Survive("s", chance, v, x)
 		}
 		return b.Map("add", ops.View{Node: x, ReLU: true}, b.Survive("s", chance, v, nil))
+	}
+}
+
+// TestABranchThatIsLeftOutHasNoGradient goes through steps with and without it: nothing of a step before may be left.
+func TestABranchThatIsLeftOutHasNoGradient(t *testing.T) {
+	b := &bench{Graph: ops.New[float64](kernels.Reference[float64]{}, &ops.Pool[float64]{}, batch, true)}
+	var loss *G.Node
+	if err := ops.Build(func() {
+		y := survive(0.5, true)(b)
+		y = b.Dense("logits", y, b.param("logits.weight", 4*4*3, 4), b.param("logits.bias", 4))
+		loss = b.SoftmaxCrossEntropy(y, 0).Loss
+	}); err != nil {
+		t.Fatal(err)
+	}
+	grads, err := b.Gradients(loss, b.params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Compile(append(grads, loss)...); err != nil {
+		t.Fatal(err)
+	}
+	zero := func(values []float64) bool {
+		return !slices.ContainsFunc(values, func(v float64) bool { return v != 0 })
+	}
+	with, without := 0, 0
+	for b.Seed = range uint64(20) {
+		if err := b.Run(); err != nil {
+			t.Fatal(err)
+		}
+		left := false
+		for i, p := range b.params {
+			if p.Name() == "w1" {
+				left = zero(b.Value(grads[i]))
+			}
+		}
+		if !left {
+			with++
+			continue
+		}
+		without++
+		for i, p := range b.params {
+			outside := p.Name() == "x" || p.Name() == "w0" || strings.HasPrefix(p.Name(), "logits.")
+			if !outside && !zero(b.Value(grads[i])) {
+				t.Errorf("seed %d: %s has a gradient, and its branch is left out", b.Seed, p.Name())
+			}
+		}
+	}
+	if with == 0 || without == 0 {
+		t.Errorf("%d steps with the branch, %d without", with, without)
 	}
 }
 
