@@ -26,6 +26,12 @@ var benchConvs = []Conv{
 	{N: 128, H: 32, W: 32, C: 16, O: 32, K: 3, Stride: 2},
 	{N: 128, H: 16, W: 16, C: 32, O: 64, K: 3, Stride: 2},
 	{N: 128, H: 32, W: 32, C: 64, O: 64, K: 1, Stride: 1},
+	{N: 128, H: 32, W: 32, C: 16, O: 64, K: 1, Stride: 1},
+	{N: 128, H: 32, W: 32, C: 64, O: 16, K: 1, Stride: 1},
+	{N: 128, H: 16, W: 16, C: 32, O: 128, K: 1, Stride: 1},
+	{N: 128, H: 16, W: 16, C: 128, O: 32, K: 1, Stride: 1},
+	{N: 128, H: 8, W: 8, C: 64, O: 256, K: 1, Stride: 1},
+	{N: 128, H: 8, W: 8, C: 256, O: 64, K: 1, Stride: 1},
 	{N: 128, H: 14, W: 14, C: 33, O: 65, K: 3, Stride: 1},
 }
 

@@ -12,7 +12,11 @@
 
 enum {
 	BAND_PIXELS = 512,       // of the result, in one band
-	LEAST_AHEAD = 32,        // products for one number of the result from which fetching ahead pays
+	BAND_FLOATS = 1 << 13,   // read and made by one band of a 1x1 kernel
+	STRIP = 8 * ROWS,        // pixels of the result for which weights are used that are near
+	NEAR = 1 << 15,          // floats of weights that stay in a core's cache
+	LEAST_PERIOD = 128,      // floats of repeated coefficients
+	LEAST_AHEAD = 16,        // products for one number of the result from which fetching ahead pays
 	MOST_PARTIAL = 8 << 20,  // floats of partial gradients of weights
 };
 
@@ -46,9 +50,10 @@ struct direct {
 	long period;
 };
 
-static long lcm_with_lanes(long c) {
+// period_of is how many floats repeated coefficients of c channels are: enough for a loop over whole vectors.
+static long period_of(long c) {
 	long m = 1;
-	while (c * m % VL)
+	while (c * m % VL || c * m < LEAST_PERIOD)
 		m *= 2;
 	return c * m;
 }
@@ -88,6 +93,7 @@ static void read_run(const struct source *s, long period, long i, long n, float 
 	case AFFINE | RELU: read_run_mode(AFFINE | RELU, s, period, i, n, to); break;
 	case GRAD: read_run_mode(GRAD, s, period, i, n, to); break;
 	case GRAD | ADD: read_run_mode(GRAD | ADD, s, period, i, n, to); break;
+	case GRAD | ADD | JOIN: read_run_mode(GRAD | ADD | JOIN, s, period, i, n, to); break;
 	default: read_run_mode(s->mode, s, period, i, n, to);
 	}
 }
@@ -176,6 +182,8 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 DIRECT_PIXELS(pixels_plain, COLS, 0, 1)
 DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
 DIRECT_PIXELS(pixels_mask_sum, COLS, THROUGH | MASK | SUM, 1)
+DIRECT_PIXELS(pixels_residual, COLS, RESIDUAL, 1)
+DIRECT_PIXELS(pixels_residual_sum, COLS, RESIDUAL | SUM, 1)
 DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0)
 DIRECT_PIXELS(narrow_plain, 1, 0, 1)
 DIRECT_PIXELS(narrow_sum, 1, SUM, 1)
@@ -191,6 +199,8 @@ static pixels_function *pixels_for(const struct direct *p, long block) {
 		case 0: return wide ? pixels_plain : narrow_plain;
 		case SUM: return wide ? pixels_sum : narrow_sum;
 		case THROUGH | MASK | SUM: return wide ? pixels_mask_sum : narrow_mask_sum;
+		case RESIDUAL: return wide ? pixels_residual : narrow_any;
+		case RESIDUAL | SUM: return wide ? pixels_residual_sum : narrow_any;
 		}
 	return wide ? pixels_any : narrow_any;
 }
@@ -219,21 +229,27 @@ static void direct_piece(void *context, long piece, int worker) {
 	long *at = (long *)(packed + x_floats), *to = (long *)(packed + x_floats + list_floats);
 	float *sums = packed + x_floats + 2 * list_floats;
 	memset(sums, 0, sizeof(float) * 2 * (size_t)p->o);
-	const long units = p->n * p->bands;
-	for (long u = cut_at(units, p->pieces, piece); u < cut_at(units, p->pieces, piece + 1); u++) {
+	const long units = p->n * p->bands, end = cut_at(units, p->pieces, piece + 1);
+	long summed = 0;
+	for (long u = cut_at(units, p->pieces, piece); u < end; u++) {
 		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
 		const float *x = pack_rows(&p->all, p->period, image, p->h, p->w, p->c, band_start(p, h0), p->packed_rows, p->row_step, p->pad, packed);
 		struct ahead f = {.n = 0};
-		if (p->k * p->k * p->c >= LEAST_AHEAD)
-			fetch_sink(&f, &p->out, (image * p->oh + h0) * p->ow * p->o, (h1 - h0) * p->ow * p->o);
-		if (p->k * p->k * p->c >= LEAST_AHEAD && u + 1 < units)
-			fetch_rows(&f, &p->in, p->h, p->w * p->c, (u + 1) / p->bands, band_start(p, (u + 1) % p->bands * p->band), p->packed_rows * p->row_step);
+		if (p->k * p->k * p->c >= LEAST_AHEAD && u + 1 < units) {
+			const long next = (u + 1) / p->bands, from = (u + 1) % p->bands * p->band, rows = at_most(p->band, p->oh - from);
+			fetch_rows(&f, &p->in, p->h, p->w * p->c, next, band_start(p, from), p->packed_rows * p->row_step);
+			fetch_sink(&f, &p->out, (next * p->oh + from) * p->ow * p->o, rows * p->ow * p->o);
+		}
 		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / ROWS);
 		for (long c = 0; c < p->n_classes; c++) {
 			const struct class *class = &p->classes[c];
 			const long step = p->backward ? p->stride : 1;
 			long n = 0;
-			for (long h = h0; h < h1; h++) {
+			for (; p->k == 1 && p->stride == 1 && n < h1 - h0; n++) { // of one column
+				at[n] = n * p->c;
+				to[n] = h0 + n;
+			}
+			for (long h = h0 + n; h < h1; h++) {
 				if (p->backward && (h + p->pad) % p->stride != class->row)
 					continue;
 				const long w0 = p->backward ? (class->col + p->stride * p->k - p->pad) % p->stride : 0;
@@ -246,11 +262,16 @@ static void direct_piece(void *context, long piece, int worker) {
 				continue;
 			for (long i = 0; i < ROWS; i++)
 				at[n + i] = at[n - 1];
-			for (long b = 0; b < p->blocks; b++)
-				pixels_for(p, b)(p, class, x, at, to, n, b, sums, &f, share);
+			const long strip = class->w_stride * p->blocks <= NEAR ? STRIP : n;
+			for (long i = 0; i < n; i += strip)
+				for (long b = 0; b < p->blocks; b++)
+					pixels_for(p, b)(p, class, x, at + i, to + i, at_most(strip, n - i), b, sums, &f, share);
 		}
-		if (p->out.mode & SUM)
+		summed += (h1 - h0) * p->ow;
+		if ((p->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);
+			summed = 0;
+		}
 	}
 }
 
@@ -286,12 +307,17 @@ static struct job flattened(const struct job *job) {
 	return flat;
 }
 
+// How many pixels of the result one band has, with so many floats read and made for each.
+static long band_pixels(long k, long floats) {
+	return k > 1 ? BAND_PIXELS : at_least(STRIP, BAND_FLOATS / floats / STRIP * STRIP);
+}
+
 static void direct_conv(struct pool *pool, struct direct *p) {
 	p->pool = pool;
 	p->pad = p->k / 2;
 	p->wide = p->o <= VL ? VL : COLS * VL;
 	p->blocks = (p->o + p->wide - 1) / p->wide;
-	p->band = at_most(p->oh, at_least(p->stride, BAND_PIXELS / p->ow));
+	p->band = at_most(p->oh, at_least(p->stride, band_pixels(p->k, p->c + 2 * p->o) / p->ow));
 	p->bands = (p->oh + p->band - 1) / p->band;
 	p->pieces = at_most(p->n * p->bands, MOST_PIECES);
 	p->pitch = (p->w + 2 * p->pad) * p->c;
@@ -319,7 +345,7 @@ static void direct_conv(struct pool *pool, struct direct *p) {
 		}
 	if (p->out.mode & SUM)
 		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
-	p->period = lcm_with_lanes(p->c);
+	p->period = period_of(p->c);
 	p->all = repeat_coefficients(pool, COEFFICIENTS, p->in, p->c, p->period);
 	pool_run(pool, direct_weights_piece, p, p->blocks);
 	pool_run(pool, direct_piece, p, p->pieces);
@@ -485,7 +511,7 @@ static void direct_grad_weights(struct pool *pool, const struct job *original) {
 	};
 	p.wide = p.o <= VL ? VL : COLS * VL;
 	p.blocks = (p.o + p.wide - 1) / p.wide;
-	p.band = at_most(p.oh, at_least(1, BAND_PIXELS / p.ow));
+	p.band = at_most(p.oh, at_least(1, band_pixels(p.k, p.c + 2 * p.o) / p.ow));
 	p.bands = (p.oh + p.band - 1) / p.band;
 	p.pitch = (p.w + 2 * p.pad) * p.c;
 	p.packed_rows = (p.band - 1) * p.stride + p.k;
@@ -496,8 +522,8 @@ static void direct_grad_weights(struct pool *pool, const struct job *original) {
 	p.dw = pool_shared(pool, PARTIALS, p.pieces * size * (long)sizeof(float));
 	if (job.dbias)
 		p.bias = sum_partials(pool, p.o, p.pieces);
-	p.in_period = lcm_with_lanes(p.c);
-	p.grad_period = lcm_with_lanes(p.o);
+	p.in_period = period_of(p.c);
+	p.grad_period = period_of(p.o);
 	p.in = repeat_coefficients(pool, COEFFICIENTS, job.in, p.c, p.in_period);
 	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period); // no tiles here, so their memory is free
 	pool_run(pool, direct_grad_piece, &p, p.pieces);

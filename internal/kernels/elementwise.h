@@ -1,7 +1,6 @@
 // What has no product of matrices in it: maps, pooling, subsampling, dropout, the loss, the optimizers.
 
 enum {
-	MAP_PERIOD = 128,  // at least so many coefficients are laid out one after another
 	MAP_BLOCK = 8192,  // elements between two additions in float64
 };
 
@@ -87,8 +86,7 @@ static const float *repeat(const float *from, long c, long period, float **to) {
 
 static void map(struct pool *pool, const struct job *job) {
 	struct map p = {.pool = pool, .out = job->out, .count = job->count, .c = job->c};
-	p.period = lcm_with_lanes(p.c);
-	p.period *= (MAP_PERIOD + p.period - 1) / p.period;
+	p.period = period_of(p.c);
 	p.block = round_up(at_least(MAP_BLOCK, p.period), p.period);
 	p.blocks = (p.count + p.block - 1) / p.block;
 	p.pieces = at_most(p.blocks, MOST_PIECES);
