@@ -20,7 +20,7 @@ BEYOND = {
     "clean-eval", "clean-eval-too-many", "crop-too-large", "cutout-too-large", "ema-too-seldom", "even-kernel",
     "extends-conflict", "extends-cycle", "extends-itself", "extends-missing", "extends-missing-deep",
     "extends-other-type", "extends-wrong-in-base", "flip-alternate", "images", "images-size", "invisible", "layers",
-    "limit", "no-norm", "no-stages", "no-type", "no-unit", "normalize", "normalize-channels", "octal", "pictures-without-test",
+    "limit", "no-norm", "no-stages", "no-unit", "normalize", "normalize-channels", "octal", "pictures-without-test",
     "pooling-does-not-divide", "shortcut-shapes", "shortcut-shapes-default", "shortcut-shapes-stage", "stage-names",
     "too-large", "too-many-units", "too-small", "training", "training-late", "unit-no-effect", "units-no-effect",
     "unknown-oneof", "validation", "zero-init-plain",
