@@ -14,9 +14,11 @@ func Schema() ([]byte, error) {
 	part, partDefs := registry.Schema(Default(), false)
 	maps.Copy(defs, partDefs)
 	name := map[string]any{"type": "string", "minLength": 1}
-	part["properties"].(map[string]any)["extends"] = map[string]any{
-		"description": "the file, or the files, whose values are inherited",
-		"anyOf":       []any{name, map[string]any{"type": "array", "items": name, "minItems": 1}},
+	for _, s := range []map[string]any{whole, part} { // in whole, too, for editors to offer it
+		s["properties"].(map[string]any)["extends"] = map[string]any{
+			"description": "the file, or the files, whose values are inherited",
+			"anyOf":       []any{name, map[string]any{"type": "array", "items": name, "minItems": 1}},
+		}
 	}
 	defs["experiment"], defs["experiment-part"] = whole, part
 	ref := func(name string) map[string]any { return map[string]any{"$ref": "#/$defs/" + name} }

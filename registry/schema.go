@@ -2,7 +2,9 @@ package registry
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 
 	"exp/internal/source"
 )
@@ -12,7 +14,8 @@ import (
 // that is merged over something else may leave it out.
 //
 // What is picked is its NAME, or a map with its `type` and the parameters of that type; a map without `type` changes what
-// it is merged over, so it may have the parameters of any.
+// it is merged over, so it may have the parameters of any. Only what is picked in a list must have a `type`: lists are
+// not merged.
 func Schema(v any, strict bool) (root, defs map[string]any) {
 	s := schema{defs: map[string]any{}}
 	root = s.object(reflect.Indirect(reflect.ValueOf(v)), strict, false)
@@ -34,7 +37,8 @@ func (s schema) object(v reflect.Value, strict, item bool) map[string]any {
 			}
 		}
 		properties[f.name] = p
-		if f.check.required && x.IsZero() {
+		_, needs := p["required"] // a map that must hold something must be there
+		if f.check.required && x.IsZero() || f.typ.Kind() == reflect.Struct && needs {
 			required = append(required, f.name)
 		}
 	}
@@ -53,7 +57,10 @@ func (s schema) value(t reflect.Type, c check, x reflect.Value, strict, item boo
 		return map[string]any{"type": []string{"string", "number", "boolean"}}
 	}
 	if k := kindOf(t); k != nil {
-		return map[string]any{"$ref": "#/$defs/" + s.kind(k, strict && !item)}
+		if strict && !item {
+			return s.kind(k, whole)
+		}
+		return s.kind(k, part)
 	}
 	switch t.Kind() {
 	case reflect.Bool:
@@ -70,6 +77,9 @@ func (s schema) value(t reflect.Type, c check, x reflect.Value, strict, item boo
 	case reflect.Pointer:
 		return map[string]any{"anyOf": []any{map[string]any{"type": "null"}, s.value(t.Elem(), c, defaultOf(t.Elem()), strict, item)}}
 	case reflect.Slice:
+		if k := kindOf(t.Elem()); k != nil {
+			return map[string]any{"type": "array", "items": s.kind(k, listed)}
+		}
 		return map[string]any{"type": "array", "items": s.value(t.Elem(), c, defaultOf(t.Elem()), strict, true)}
 	}
 	return s.object(x, strict, item)
@@ -84,43 +94,61 @@ func (c check) limit(to map[string]any) map[string]any {
 	return to
 }
 
-// kind defines a kind, once, and gives the definition's name.
-func (s schema) kind(k *kind, strict bool) string {
-	name := k.name
-	if !strict {
-		name += "-part"
-	}
+// use is where a thing is picked.
+type use string
+
+const (
+	whole  use = ""      // where nothing but its default is below
+	part   use = "-part" // over another, which may have what is required
+	listed use = "-item" // in a list, over nothing
+)
+
+// kind defines a kind for a use, once, and refers to it.
+//
+// What an editor shows decides the words' place: forms have titles, so that a list of them can be told apart, but their
+// descriptions stand at `type`, lest they hide that of the field; and a parameter that several types share is described once.
+func (s schema) kind(k *kind, u use) map[string]any {
+	name := k.name + string(u)
+	ref := map[string]any{"$ref": "#/$defs/" + name}
 	if s.defs[name] != nil {
-		return name
+		return ref
 	}
 	s.defs[name] = map[string]any{} // a kind may hold another of itself
-	names := []any{}
-	forms := []any{}
-	of := map[string][]any{} // every parameter of any type
+	names, forms := []any{}, []any{}
+	of := map[string][]any{} // what every parameter may be in any type
 	for _, n := range k.sorted() {
 		e := k.entries[n]
-		o := s.object(reflect.Indirect(e.defaults), strict, false)
+		o := s.object(reflect.Indirect(e.defaults), u != part, false)
 		properties := o["properties"].(map[string]any)
 		for key, p := range properties {
-			of[key] = append(of[key], p)
+			p := maps.Clone(p.(map[string]any))
+			delete(p, "default") // of one type
+			if !slices.ContainsFunc(of[key], func(q any) bool { return reflect.DeepEqual(p, q) }) {
+				of[key] = append(of[key], p)
+			}
 		}
 		needed, _ := o["required"].([]string)
 		if len(needed) == 0 {
 			names = append(names, map[string]any{"const": n, "description": e.doc})
 		}
-		properties["type"] = map[string]any{"const": n}
+		properties["type"] = map[string]any{"const": n, "description": e.doc}
 		o["required"] = append([]string{"type"}, needed...)
-		o["description"] = e.doc
+		o["title"] = n
 		forms = append(forms, o)
 	}
-	any := map[string]any{}
-	for key, list := range of {
-		any[key] = map[string]interface{}{"anyOf": list}
+	if u != listed {
+		properties := map[string]any{}
+		for key, list := range of {
+			properties[key] = list[0]
+			if len(list) > 1 {
+				properties[key] = map[string]any{"anyOf": list}
+			}
+		}
+		forms = append(forms, map[string]any{"type": "object", "properties": properties, "additionalProperties": false,
+			"title": k.name, "description": "changes what is inherited, or the default"})
 	}
-	forms = append(forms, map[string]interface{}{"type": "object", "properties": any, "additionalProperties": false,
-		"description": "changes what is inherited, or the default"})
-	s.defs[name] = map[string]interface{}{"description": k.doc, "anyOf": append(names, forms...)}
-	return name
+	s.defs[name] = map[string]any{"description": k.doc, "anyOf": append(names, forms...)}
+	return ref
 }
 
 // plain is a default as a JSON value.

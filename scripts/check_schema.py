@@ -14,14 +14,16 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-# What only the program can see: shapes and sizes, what has no effect, files, the command line (set-*), the writing of
-# a value where the value is right, and values that read themselves.
+# What only the program can see: shapes and sizes, what has no effect or excludes something else, files, names of layers,
+# the command line (set-*), the writing of a value where the value is right, and values that read themselves.
 BEYOND = {
-    "clean-eval", "clean-eval-too-many", "crop-too-large", "even-kernel", "extends-conflict", "extends-cycle", "extends-itself",
-    "extends-missing", "extends-missing-deep", "extends-other-type", "extends-wrong-in-base", "invisible", "limit", "no-stages",
-    "no-type", "no-unit", "octal", "pooling-does-not-divide", "shortcut-shapes", "shortcut-shapes-default",
-    "shortcut-shapes-stage", "stage-names", "too-large", "too-many-units", "too-small", "unit-no-effect", "units-no-effect",
-    "validation",
+    "clean-eval", "clean-eval-too-many", "crop-too-large", "cutout-too-large", "ema-too-seldom", "even-kernel",
+    "extends-conflict", "extends-cycle", "extends-itself", "extends-missing", "extends-missing-deep",
+    "extends-other-type", "extends-wrong-in-base", "flip-alternate", "images", "images-size", "invisible", "layers",
+    "limit", "no-norm", "no-stages", "no-unit", "normalize", "normalize-channels", "octal", "pictures-without-test",
+    "pooling-does-not-divide", "shortcut-shapes", "shortcut-shapes-default", "shortcut-shapes-stage", "stage-names",
+    "too-large", "too-many-units", "too-small", "training", "training-late", "unit-no-effect", "units-no-effect",
+    "unknown-oneof", "validation", "zero-init-plain",
 }
 
 

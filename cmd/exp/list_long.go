@@ -49,7 +49,15 @@ merge, lists and scalars replace, ` + "`!replace`" + ` before a map drops what w
 written ` + "`NAME`" + ` or ` + "`{type: NAME, parameters…}`" + `. A stage's ` + "`unit`" + ` map is merged over ` + "`model.unit`" + `. On the command
 line, ` + "`--set PATH=VALUE`" + ` changes one value by its dotted path; items of lists are named by number,
 ` + "`last`, `all`" + `, or their name. ` + "`exp check FILE`" + ` finds every mistake before anything runs, ` + "`exp schema`" + `
-lets an editor find most of them while they are made.
+lets an editor find most of them while they are made. For VS Code with its YAML extension, write
+` + "`exp schema > exp.schema.json`" + ` and set in ` + "`.vscode/settings.json`" + `:
+
+` + "```json" + `
+{
+  "yaml.schemas": {"./exp.schema.json": ["configs/*.yaml", "examples/*.yaml"]},
+  "yaml.customTags": ["!replace mapping"]
+}
+` + "```" + `
 
 `
 

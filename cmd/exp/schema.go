@@ -17,6 +17,12 @@ server then completes names, shows what they mean and marks mistakes, when a fil
 
   # yaml-language-server: $schema=exp.schema.json
 
+VS Code, with Red Hat's YAML extension, takes two settings (.vscode/settings.json): the schema, for
+files without that line, and the one tag there is, which it would mark as unknown:
+
+  "yaml.schemas": {"./exp.schema.json": ["configs/*.yaml", "examples/*.yaml"]},
+  "yaml.customTags": ["!replace mapping"]
+
 exp check finds what a schema cannot say: shapes, and what has no effect.
 
 ` + exitCodes,
