@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,7 +107,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 	if err != nil {
 		return "", err
 	}
-	a.say("run %s: %s, %s", run.ID, term.Printable(l.Name), size(l.Net))
+	a.say("run %s: %s, %s", run.ID, term.Printable(cmp.Or(o.Name, l.Name)), size(l.Net))
 	show := newProgress(a, l.Train.Epochs, l.Train.EvalEvery)
 	var unrecorded error // what the store refused without the runner knowing
 	env := a.dataEnv()
