@@ -132,6 +132,9 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 	if err != nil {
 		a.say("run %s: %v", run.ID, err)
 	}
+	if result.Status == runner.Interrupted {
+		a.say("  `exp rerun %s` trains it again from its start", run.ID)
+	}
 	if err := errors.Join(unrecorded, run.Finish(ctx, result.Status, err)); err != nil {
 		return "", err
 	}
