@@ -206,6 +206,9 @@ func (f *cifar) loadArchive(ctx context.Context, env Env, path, unpacked string)
 	if err == nil {
 		_, err = io.Copy(io.Discard, all) // the checksum is of the whole file
 	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w; it is cut off or damaged: get it again", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %s: %w", f.title, path, err)
 	}

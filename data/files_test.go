@@ -260,7 +260,7 @@ func TestBadArchives(t *testing.T) {
 		want    string
 	}{
 		{"not compressed", []byte("hello, I am no archive"), "unpack: gzip: invalid header"},
-		{"cut off", good[:len(good)/2], "unexpected EOF"},
+		{"cut off", good[:len(good)/2], "unexpected EOF; it is cut off or damaged: get it again"},
 		{"a file too long", rest(tarEntry{"small-bin/one.bin", make([]byte, 1000), tar.TypeReg}), "unpack one.bin: it has 1000 bytes, not 39"},
 		{"a file too short", rest(tarEntry{"small-bin/one.bin", make([]byte, 10), tar.TypeReg}), "unpack one.bin: it has 10 bytes, not 39"},
 		{"a link in place of a file", rest(tarEntry{"small-bin/one.bin", nil, tar.TypeSymlink}), "unpack: there is no small-bin/one.bin"},

@@ -198,7 +198,11 @@ func (d decoder) fields(n *source.Node, pairs []source.Pair, path, what string, 
 			}
 		case meant[f.name]:
 		case f.check.required && x.IsZero():
-			d.p.Add(source.Diagnostic{Span: n.Span, Path: at, Problem: "is missing: " + f.doc, Missing: true})
+			missing := source.Diagnostic{Span: n.Span, Path: at, Problem: "is missing: " + f.doc, Missing: true}
+			if k := kindOf(f.typ); k != nil {
+				missing.Help = k.legal()
+			}
+			d.p.Add(missing)
 		case f.typ.Kind() == reflect.Struct && !readsItself(f.typ): // may have required parameters
 			d.fields(n, nil, at, noun(at), x)
 		}

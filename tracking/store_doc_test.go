@@ -94,6 +94,28 @@ func TestTheQueriesOfTheDocumentAnswer(t *testing.T) {
 	}
 }
 
+// A pair of different data would say nothing about the shortcut.
+func TestTheQueriesPairRunsOfTheSameData(t *testing.T) {
+	text, err := os.ReadFile("../docs/store.md")
+	ok(t, err)
+	queries := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	path := filepath.Join(t.TempDir(), "exp.db")
+	s := open(t, path)
+	for shortcut, data := range map[string]string{"none": "d", "identity": "e"} {
+		r := start(t, s, NewRun{Name: shortcut, Seed: 1, Epochs: 1, Shortcut: shortcut, Depth: 20, GroupHash: shortcut, DataHash: data})
+		ok(t, r.Epoch(ctx, 1, []Metric{{"clean_train_err", 0.5}}))
+		ok(t, r.Finish(ctx, Done, nil))
+	}
+	ok(t, s.Close())
+	for _, i := range []int{1, 2} {
+		got, err := reader(t, path).Query(ctx, queries[i][1])
+		ok(t, err)
+		if len(got.Rows) > 0 {
+			t.Errorf("query %d pairs them: %v", i+1, got.Rows)
+		}
+	}
+}
+
 // Every table, view and column of the document is there, and every one that is there
 // is in the document.
 func TestTheDocumentNamesTheSchema(t *testing.T) {

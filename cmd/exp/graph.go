@@ -143,6 +143,7 @@ func (a *app) picture(file, name string, n *blocks.Net) error {
 	if err := os.WriteFile(file, out.Bytes(), 0o666); err != nil {
 		return fmt.Errorf("write the picture: %w", err)
 	}
+	a.say("the net of %s in %s", term.Printable(name), file)
 	return nil
 }
 

@@ -93,6 +93,9 @@ func (a *app) list(args, all []string, format term.Format) error {
 	for _, name := range []string{"kind", "name", "parameter", "type", "default", "bounds", "doc"} {
 		t.Columns = append(t.Columns, term.Column{Name: name})
 	}
+	if len(args) > 0 && args[0] == "units" { // as messages about experiments call them
+		args = []string{plural("unit")}
+	}
 	found := false
 	for _, g := range parts() {
 		if len(args) > 0 && g.name != args[0] {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -37,6 +39,17 @@ over its seeds). In JSON, numbers keep their type and NaN is null.
 	return cmd
 }
 
+// whereColumnsAre adds to a complaint about a name where the names there are can be seen.
+func whereColumnsAre(err error) error {
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "no such column"):
+		return fmt.Errorf("%w\n  the columns of a table: exp query \"SELECT name FROM pragma_table_info('runs')\"", err)
+	case strings.HasPrefix(text, "no such table"):
+		return fmt.Errorf("%w\n  `exp query --help` lists the tables and views", err)
+	}
+	return err
+}
+
 func queryRun(ctx context.Context, a *app, o *QueryOptions) error {
 	format, err := o.format()
 	if err != nil {
@@ -49,7 +62,7 @@ func queryRun(ctx context.Context, a *app, o *QueryOptions) error {
 	defer store.Close()
 	result, err := store.Query(ctx, o.SQL)
 	if err != nil {
-		return err
+		return whereColumnsAre(err)
 	}
 	return resultTable(result).Write(a.out, format, a.color(a.outTTY))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,7 +107,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 	if err != nil {
 		return "", err
 	}
-	a.say("run %s: %s, %s", run.ID, term.Printable(l.Name), size(l.Net))
+	a.say("run %s: %s, %s", run.ID, term.Printable(cmp.Or(o.Name, l.Name)), size(l.Net))
 	show := newProgress(a, l.Train.Epochs, l.Train.EvalEvery)
 	var unrecorded error // what the store refused without the runner knowing
 	env := a.dataEnv()
@@ -130,6 +131,9 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 	}
 	if err != nil {
 		a.say("run %s: %v", run.ID, err)
+	}
+	if result.Status == runner.Interrupted {
+		a.say("  `exp rerun %s` trains it again from its start", run.ID)
 	}
 	if err := errors.Join(unrecorded, run.Finish(ctx, result.Status, err)); err != nil {
 		return "", err

@@ -141,6 +141,9 @@ func TestStoppedFromOutside(t *testing.T) {
 			if !strings.Contains(out.all, c.says) || strings.ContainsAny(out.all, "\r\x1b") {
 				t.Errorf("it said\n%s", out.all)
 			}
+			if c.says != "" && !strings.Contains(out.all, "`exp rerun ") {
+				t.Errorf("it did not say how to go on:\n%s", out.all)
+			}
 			if c.says != "" && !strings.HasSuffix(out.all, "not run: tiny.yaml\n") {
 				t.Errorf("it did not say what was left out:\n%s", out.all)
 			}
