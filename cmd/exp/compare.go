@@ -22,6 +22,7 @@ type CompareOptions struct {
 	At   int  // epoch; -1: the last one that all runs have
 	Each bool // no grouping over seeds
 	All  bool // every constant setting, defaults and circumstances too
+	Cols string
 }
 
 func newCompareCmd(a *app) *cobra.Command {
@@ -56,6 +57,8 @@ Here a name also stands for the ended runs of the same experiment with other see
 	cmd.Flags().Lookup("at").DefValue = "0" // said in the text above
 	cmd.Flags().BoolVar(&o.Each, "each", false, "one column a run: no means over seeds")
 	cmd.Flags().BoolVar(&o.All, "all", false, "every constant, also what is a default")
+	cmd.Flags().StringVar(&o.Cols, "cols", "", "`NAMES` of the settings and metrics to show, as in val_acc,optimizer.lr (default: all that differ)")
+	completeFlag(cmd, "cols", completeWhere)
 	o.choice.flags(cmd)
 	o.output.flags(cmd)
 	return cmd
@@ -93,6 +96,9 @@ func compareRun(ctx context.Context, a *app, o *CompareOptions) error {
 	}
 	c := newComparison(entries, at, o.Each)
 	c.all = o.All
+	if err := c.keep(o.Cols); err != nil {
+		return err
+	}
 	switch format {
 	case term.JSON:
 		return term.WriteJSON(a.out, c.object())
@@ -107,22 +113,22 @@ func compareRun(ctx context.Context, a *app, o *CompareOptions) error {
 func (a *app) findForCompare(ctx context.Context, store *tracking.Store, o *CompareOptions) ([]tracking.Record, error) {
 	if len(o.refs) == 0 {
 		runs, err := a.choose(ctx, store, o.choice)
-		slices.Reverse(runs) // as they were made
+		if o.sort == "" {
+			slices.Reverse(runs) // as they were made
+		}
 		return runs, err
 	}
-	var meet, runs []tracking.Record
-	if o.where != "" {
-		var err error
-		if meet, err = a.choose(ctx, store, choice{where: o.where}); err != nil {
-			return nil, err
-		}
+	meet, err := o.meeting(ctx, store)
+	if err != nil {
+		return nil, err
 	}
+	var runs []tracking.Record
 	for _, ref := range o.refs {
 		found, err := find(ctx, store, ref)
 		if err != nil {
 			return nil, err
 		}
-		if o.where != "" {
+		if meet != nil {
 			found = slices.DeleteFunc(found, func(r tracking.Record) bool { return !hasRun(meet, r) })
 			if len(found) == 0 {
 				return nil, &tracking.NotFoundError{Ref: ref, Store: store.Path(), Why: "no such run meets " + o.where}
@@ -139,6 +145,7 @@ func (a *app) findForCompare(ctx context.Context, store *tracking.Store, o *Comp
 			}
 		}
 	}
+	o.inOrder(runs, meet)
 	return runs, nil
 }
 

@@ -47,6 +47,7 @@ type comparison struct {
 	pairs    []int64 // seeds that both of two sides have, when they are compared by them
 	notes    []string
 	all      bool // write every constant
+	chosen   bool // differs, facts and metrics are those that were asked for
 }
 
 func newComparison(entries []entry, epoch int, each bool) *comparison {
@@ -71,6 +72,40 @@ func newComparison(entries []entry, epoch int, each bool) *comparison {
 	c.sortSettings()
 	c.makeNotes(entries)
 	return c
+}
+
+// alwaysShown are the columns of runs that no choice takes away.
+var alwaysShown = []string{"id", "name", "status", "seed"}
+
+// keep leaves those settings, columns of runs and metrics that were asked for, in that order; "" leaves all.
+func (c *comparison) keep(cols string) error {
+	if cols == "" {
+		return nil
+	}
+	known := slices.Concat(c.differs, c.facts, c.metrics)
+	var asked []string
+	for _, name := range strings.Split(cols, ",") {
+		name = strings.TrimSpace(name)
+		switch {
+		case slices.Contains(alwaysShown, name):
+		case slices.ContainsFunc(c.constant, func(p term.Pair) bool { return p.Key == name }): // said in its line
+		case !slices.Contains(known, name):
+			return usage("--cols: nothing here is called %q%s; there are: %s", name, didYouMean(name, known), strings.Join(known, ", "))
+		default:
+			asked = append(asked, name)
+		}
+	}
+	among := func(names []string) (kept []string) {
+		for _, name := range asked {
+			if slices.Contains(names, name) {
+				kept = append(kept, name)
+			}
+		}
+		return kept
+	}
+	c.chosen = true
+	c.differs, c.facts, c.metrics = among(c.differs), among(c.facts), among(c.metrics)
+	return nil
 }
 
 // group puts runs of one group hash into one side.

@@ -60,7 +60,7 @@ func (c *comparison) table() *term.Table {
 	}
 	for _, name := range c.metrics {
 		values := func(s side) any { return s.metrics[name].mean }
-		if slices.Contains(bookkeeping, name) && same(c.sides, values) {
+		if !c.chosen && slices.Contains(bookkeeping, name) && same(c.sides, values) {
 			continue
 		}
 		f := metricText(name)
@@ -104,7 +104,7 @@ func (c *comparison) rows() *term.Table {
 	t := &term.Table{Columns: []term.Column{{Name: "name"}, {Name: "runs", Right: true}, {Name: "status"}}}
 	var facts []string
 	for _, f := range c.facts {
-		if f == "depth" || f == "params_trainable" {
+		if c.chosen || f == "depth" || f == "params_trainable" {
 			facts = append(facts, f)
 		}
 	}
@@ -112,7 +112,7 @@ func (c *comparison) rows() *term.Table {
 		t.Columns = append(t.Columns, term.Column{Name: name, Right: slices.Contains(facts, name), Text: term.Plain})
 	}
 	for _, name := range c.metrics {
-		if slices.Contains(mainMetrics, name) {
+		if c.chosen || slices.Contains(mainMetrics, name) {
 			t.Columns = append(t.Columns, term.Column{Name: name, Right: true})
 		}
 	}
@@ -125,7 +125,7 @@ func (c *comparison) rows() *term.Table {
 			row = append(row, term.Count(s.fact(f)))
 		}
 		for _, name := range c.metrics {
-			if slices.Contains(mainMetrics, name) {
+			if c.chosen || slices.Contains(mainMetrics, name) {
 				row = append(row, s.value(name))
 			}
 		}

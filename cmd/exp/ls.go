@@ -40,8 +40,7 @@ val_acc is that of the last epoch, best the highest; train err is the last
 clean_train_err where it was measured, otherwise 1 - train_acc.
 
 ` + whereHelp + `
---sort takes such names, with - before one for the largest first; what a run does not have
-comes last. --cols takes them too, each perhaps with "as NAME".
+--cols takes such names too, each perhaps with "as NAME".
 
 ` + exitCodes,
 		Example: `  exp ls --status failed,diverged
@@ -53,12 +52,9 @@ comes last. --cols takes them too, each perhaps with "as NAME".
 	cmd.Flags().IntVarP(&o.Limit, "limit", "n", -1, "number of runs, 0 for all (default 20; all with --json and --csv)")
 	cmd.Flags().Lookup("limit").DefValue = "0" // said in the text above
 	cmd.Flags().StringSliceVar(&o.Statuses, "status", nil, "only runs of this status: "+strings.Join(tracking.Statuses, ", "))
-	cmd.Flags().StringVarP(&o.Where, "where", "w", "", "only runs that meet a `CONDITION`")
-	cmd.Flags().StringVar(&o.Sort, "sort", "", "`NAMES` to sort by, as in -val_acc.max,name (default: the newest first)")
+	filterFlags(cmd, &o.Where, &o.Sort)
 	cmd.Flags().StringVar(&o.Cols, "cols", "", "`NAMES` of the columns to show")
 	cmd.Flags().BoolVar(&o.Trash, "trash", false, "the runs in the trash instead")
-	completeFlag(cmd, "where", completeWhere)
-	completeFlag(cmd, "sort", completeWhere)
 	completeFlag(cmd, "cols", completeWhere)
 	completeFlag(cmd, "status", func(*app, *cobra.Command, string) []string { return tracking.Statuses })
 	o.flags(cmd)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,19 +20,26 @@ const whereHelp = `--where chooses runs by a condition, such as
   shortcut = none and depth >= 44 and (val_acc.max > 0.85 or status = diverged)
 A name is a column of runs, tag, train_err, the dotted path of a parameter, or a metric with
 the value of it that is meant: .last .best .max .min .first .at(EPOCH); @epoch after one of
-them is its epoch. Operators: = != < <= > >= ~ (regular expression) in (A, B); and or not ( ).`
+them is its epoch. Operators: = != < <= > >= ~ (regular expression) in (A, B); and or not ( ).
+--sort takes such names, with - before one for the largest first; what a run does not have
+comes last.`
+
+// filterFlags are the flags that choose runs and their order, the same for every verb.
+func filterFlags(cmd *cobra.Command, where, sort *string) {
+	cmd.Flags().StringVarP(where, "where", "w", "", "only runs that meet a `CONDITION`")
+	cmd.Flags().StringVar(sort, "sort", "", "`NAMES` to sort runs by, as in -val_acc.max,name")
+	completeFlag(cmd, "where", completeWhere)
+	completeFlag(cmd, "sort", completeWhere)
+}
 
 // choice names runs on the command line: by references, by a condition, or the ones
-// of the references that meet the condition.
+// of the references that meet the condition; and their order.
 type choice struct {
-	refs  []string
-	where string
+	refs        []string
+	where, sort string
 }
 
-func (c *choice) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&c.where, "where", "w", "", "runs that meet a `CONDITION`")
-	completeFlag(cmd, "where", completeWhere)
-}
+func (c *choice) flags(cmd *cobra.Command) { filterFlags(cmd, &c.where, &c.sort) }
 
 // some says that a verb needs at least one run.
 func (c *choice) some(cmd *cobra.Command) error {
@@ -44,15 +52,12 @@ func (c *choice) some(cmd *cobra.Command) error {
 	return nil
 }
 
-// choose gives the chosen runs, each once: in the order of the references, or the
-// newest first. A name stands for all its runs.
+// choose gives the chosen runs, each once: sorted as asked, or else in the order of the
+// references, or else the newest first. A name stands for all its runs.
 func (a *app) choose(ctx context.Context, store *tracking.Store, c choice) ([]tracking.Record, error) {
-	var meet []tracking.Record
-	if c.where != "" {
-		var err error
-		if meet, err = store.List(ctx, tracking.Filter{Where: c.where}); err != nil {
-			return nil, err
-		}
+	meet, err := c.meeting(ctx, store)
+	if err != nil {
+		return nil, err
 	}
 	runs := meet
 	if len(c.refs) > 0 {
@@ -63,11 +68,12 @@ func (a *app) choose(ctx context.Context, store *tracking.Store, c choice) ([]tr
 				return nil, err
 			}
 			for _, r := range found {
-				if !hasRun(runs, r) && (c.where == "" || hasRun(meet, r)) {
+				if !hasRun(runs, r) && (meet == nil || hasRun(meet, r)) {
 					runs = append(runs, r)
 				}
 			}
 		}
+		c.inOrder(runs, meet)
 	}
 	if len(runs) == 0 {
 		return nil, &tracking.NotFoundError{Ref: "--where", Store: store.Path(), Why: "no run meets " + c.where}
@@ -75,8 +81,28 @@ func (a *app) choose(ctx context.Context, store *tracking.Store, c choice) ([]tr
 	return runs, nil
 }
 
+// meeting gives the runs that meet the condition, sorted; nil without a condition and an order.
+func (c choice) meeting(ctx context.Context, store *tracking.Store) ([]tracking.Record, error) {
+	if c.where == "" && c.sort == "" {
+		return nil, nil
+	}
+	return store.List(ctx, tracking.Filter{Where: c.where, Sort: c.sort})
+}
+
+// inOrder sorts runs as they are in sorted, if an order was asked for.
+func (c choice) inOrder(runs, sorted []tracking.Record) {
+	if c.sort == "" {
+		return
+	}
+	slices.SortStableFunc(runs, func(a, b tracking.Record) int { return cmp.Compare(rank(sorted, a), rank(sorted, b)) })
+}
+
+func rank(runs []tracking.Record, r tracking.Record) int {
+	return slices.IndexFunc(runs, func(have tracking.Record) bool { return have.ID == r.ID })
+}
+
 func hasRun(runs []tracking.Record, r tracking.Record) bool {
-	return slices.ContainsFunc(runs, func(have tracking.Record) bool { return have.ID == r.ID })
+	return rank(runs, r) >= 0
 }
 
 // explain gives an error the words that only the command line knows: the name that
