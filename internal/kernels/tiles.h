@@ -48,7 +48,7 @@ static long wide_of(long channels) { return channels % (COLS * VL) ? BLOCK : COL
 
 // m[row][cols*VL] = sum over k of v[k/16][row][k%16] * u[k][cols*VL], for rows < `rows` and k < 16*blocks.
 INLINE void product(const int rows, const int cols, const float *v, long block_stride, long blocks, const float *u, float *m) {
-	vec acc[rows * cols];
+	vec acc[ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	for (long b = 0; b < blocks; b++, v += block_stride) {
 		const float *a = v;
@@ -68,7 +68,7 @@ INLINE void product(const int rows, const int cols, const float *v, long block_s
 
 // du[row][cols*VL] = (first ? 0 : du) + sum over t < n of v[t][16][row] * z[t][cols*VL], for rows < `rows`.
 INLINE void grad_product(const int rows, const int cols, const float *v, const float *z, long n, float *du, int first) {
-	vec acc[rows * cols];
+	vec acc[ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	UNROLL for (int i = 0; i < rows * cols; i++) __builtin_prefetch(du + i * VL, 1, 3);
 #pragma GCC unroll 4
