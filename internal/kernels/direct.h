@@ -102,8 +102,12 @@ static void read_run(const struct source *s, long period, long i, long n, float 
 // sides; rows outside the image are zeros too. They are packed at `to` unless they can be used where they are.
 static const float *pack_rows(const struct source *s, long period, long image, long h, long w, long c, long first, long rows, long step, long pad, float *to) {
 	const long pitch = (w + 2 * pad) * c;
-	if (pad == 0 && step == 1 && s->mode == 0)
-		return s->x + (image * h + first) * w * c;
+	if (pad == 0 && step == 1) { // as they lie; first is one of the image's
+		if (s->mode == 0)
+			return s->x + (image * h + first) * w * c;
+		read_run(s, period, (image * h + first) * w * c, at_most(rows, h - first) * w * c, to);
+		return to;
+	}
 	float *at = to;
 	for (long r = 0; r < rows; r++, at += pitch) {
 		const long from = first + r * step;
@@ -139,68 +143,78 @@ INLINE void direct_product(const int pixels, const int cols, const float *x, con
 		}
 }
 
-// One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i]. Full: all channels of the block exist.
-INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) {
+// The sums that a block's numbers have come to are added to those of its channels.
+INLINE void add_sums(const struct write_coef *k, float *sums, long o, long lanes) {
+	store_part(sums, load_part(sums, lanes) + k->sum, lanes);
+	store_part(sums + o, load_part(sums + o, lanes) + k->product, lanes);
+}
+
+// One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i]. Full: all channels of the block exist. Rows
+// are those of the kernel.
+INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const long rows, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) {
 	const long run = class->cols * p->c, first = block * cols * VL;
 	const float *w = class->w + block * class->w_stride;
-	struct write_coef k[2];
-	memset(k, 0, sizeof k);
-	long lanes[2];
-	for (int v = 0; v < cols; v++) {
-		lanes[v] = full ? VL : p->o - first - v * VL;
-		if (lanes[v] > 0)
-			k[v] = write_coef(mode, &p->out, first + v * VL, lanes[v]);
-	}
+	const long lanes0 = full ? VL : at_most(VL, p->o - first), lanes1 = full ? VL : cols > 1 ? at_most(VL, p->o - first - VL) : 0;
+	struct write_coef k0 = write_coef(mode, &p->out, first, lanes0), k1 = k0;
+	if (lanes1 > 0)
+		k1 = write_coef(mode, &p->out, first + VL, lanes1);
 	for (long i = 0; i < n; i += pixels) {
-		vec acc[pixels * cols];
+		vec acc[ROWS * COLS];
 		fetch(f, share);
-		direct_product(pixels, cols, x, at + i, class->rows, p->pitch, run, w, acc);
+		direct_product(pixels, cols, x, at + i, rows, p->pitch, run, w, acc);
 		const long count = at_most(pixels, n - i);
 		UNROLL for (int r = 0; r < pixels; r++) {
 			if (r < count) {
 				const long y = to[i + r] * p->o + first;
-				if (full || lanes[0] > 0)
-					write_part(mode, &p->out, y, acc[r * cols], &k[0], full ? VL : lanes[0]);
-				if (cols > 1 && (full || lanes[1] > 0))
-					write_part(mode, &p->out, y + VL, acc[r * cols + cols - 1], &k[1], full ? VL : lanes[1]);
+				write_part(mode, &p->out, y, acc[r * cols], &k0, lanes0);
+				if (cols > 1 && lanes1 > 0)
+					write_part(mode, &p->out, y + VL, acc[r * cols + cols - 1], &k1, lanes1);
 			}
 		}
 	}
-	if (mode & SUM)
-		for (int v = 0; v < cols; v++)
-			if (lanes[v] > 0) {
-				float *s = sums + first + v * VL, *q = s + p->o;
-				store_part(s, load_part(s, lanes[v]) + k[v].sum, lanes[v]);
-				store_part(q, load_part(q, lanes[v]) + k[v].product, lanes[v]);
-			}
+	if (mode & SUM) {
+		add_sums(&k0, sums + first, p->o, lanes0);
+		if (cols > 1 && lanes1 > 0)
+			add_sums(&k1, sums + first + VL, p->o, lanes1);
+	}
 }
 
-#define DIRECT_PIXELS(name, cols, mode, full) \
+#define DIRECT_PIXELS(name, cols, mode, full, rows) \
 	static __attribute__((noinline)) void name(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) { \
-		direct_pixels(ROWS, cols, mode, full, p, class, x, at, to, n, block, sums, f, share); \
+		direct_pixels(ROWS, cols, mode, full, rows, p, class, x, at, to, n, block, sums, f, share); \
 	}
-DIRECT_PIXELS(pixels_plain, COLS, 0, 1)
-DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
-DIRECT_PIXELS(pixels_mask_sum, COLS, THROUGH | MASK | SUM, 1)
-DIRECT_PIXELS(pixels_residual, COLS, RESIDUAL, 1)
-DIRECT_PIXELS(pixels_residual_sum, COLS, RESIDUAL | SUM, 1)
-DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0)
-DIRECT_PIXELS(narrow_plain, 1, 0, 1)
-DIRECT_PIXELS(narrow_sum, 1, SUM, 1)
-DIRECT_PIXELS(narrow_mask_sum, 1, THROUGH | MASK | SUM, 1)
-DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0)
+DIRECT_PIXELS(pixels_plain, COLS, 0, 1, class->rows)
+DIRECT_PIXELS(pixels_sum, COLS, SUM, 1, class->rows)
+DIRECT_PIXELS(pixels_mask_sum, COLS, THROUGH | MASK | SUM, 1, class->rows)
+DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0, class->rows)
+DIRECT_PIXELS(narrow_plain, 1, 0, 1, class->rows)
+DIRECT_PIXELS(narrow_sum, 1, SUM, 1, class->rows)
+DIRECT_PIXELS(narrow_mask_sum, 1, THROUGH | MASK | SUM, 1, class->rows)
+DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0, class->rows)
+// Of a 1x1 kernel, whose numbers stay in registers.
+DIRECT_PIXELS(point_plain, COLS, 0, 1, 1)
+DIRECT_PIXELS(point_sum, COLS, SUM, 1, 1)
+DIRECT_PIXELS(point_mask_sum, COLS, THROUGH | MASK | SUM, 1, 1)
+DIRECT_PIXELS(point_residual, COLS, RESIDUAL, 1, 1)
+DIRECT_PIXELS(point_residual_sum, COLS, RESIDUAL | SUM, 1, 1)
 
 typedef void pixels_function(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share);
 
 static pixels_function *pixels_for(const struct direct *p, long block) {
 	const int wide = p->wide == COLS * VL, full = (block + 1) * p->wide <= p->o;
+	if (full && wide && p->k == 1 && p->stride == 1)
+		switch (p->out.mode) {
+		case 0: return point_plain;
+		case SUM: return point_sum;
+		case THROUGH | MASK | SUM: return point_mask_sum;
+		case RESIDUAL: return point_residual;
+		case RESIDUAL | SUM: return point_residual_sum;
+		}
 	if (full)
 		switch (p->out.mode) {
 		case 0: return wide ? pixels_plain : narrow_plain;
 		case SUM: return wide ? pixels_sum : narrow_sum;
 		case THROUGH | MASK | SUM: return wide ? pixels_mask_sum : narrow_mask_sum;
-		case RESIDUAL: return wide ? pixels_residual : narrow_any;
-		case RESIDUAL | SUM: return wide ? pixels_residual_sum : narrow_any;
 		}
 	return wide ? pixels_any : narrow_any;
 }
@@ -391,7 +405,7 @@ struct direct_grad {
 
 // dw[row][cols*VL] += sum over h < high, w < wide of x[at[row] + h*x_row + w*x_col] * z[(h*wide + w)*z_step ...].
 INLINE void direct_grad_product(const int rows, const int cols, const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, long z_step, float *dw) {
-	vec acc[rows * cols];
+	vec acc[ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = load(dw + i * VL);
 	for (long h = 0; h < high; h++) {
 		const float *a = x + h * x_row;
