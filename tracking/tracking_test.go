@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -187,7 +188,12 @@ func TestAKilledRunKeepsItsEpochsAndIsSeenAsInterrupted(t *testing.T) {
 		t.Errorf("listing the interrupted: %v, %v", got, err)
 	}
 
-	open(t, path) // a writer records it
+	unfinished := filepath.Join(look.RunDir(id), "last.safetensors.1.tmp")
+	ok(t, os.WriteFile(unfinished, nil, 0o666))
+	open(t, path) // a writer records it, and cleans up
+	if _, err := os.Stat(unfinished); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that the dead process had not finished: %v", err)
+	}
 	got, err := reader(t, path).Query(ctx, `SELECT status, error, ended_at FROM main.runs`)
 	ok(t, err)
 	if want := [][]any{{Interrupted, "its process died", nil}}; !reflect.DeepEqual(got.Rows, want) {
