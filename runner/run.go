@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"exp/data"
@@ -19,6 +18,7 @@ import (
 type Options struct {
 	Threads  int              // at least 1
 	Dir      string           // folder for the weights; "" = write none
+	Past     *Past            // a run to go on with, whose files are in Dir; nil = from the start
 	Env      data.Env         // where data sets are
 	Recorder Recorder         // nil = record nothing
 	Progress Progress         // nil = show nothing
@@ -59,6 +59,9 @@ func Run(ctx context.Context, p *Plan, o Options) (Result, error) {
 		o.Progress = quiet{}
 	}
 	r := &run{plan: p, Options: o, result: Result{Status: Done}, best: math.Inf(-1), values: map[string][]float64{}}
+	if o.Past != nil {
+		r.result.EpochsDone = o.Past.last()
+	}
 	err := r.whole(ctx)
 	switch {
 	case err == nil:
@@ -110,12 +113,18 @@ func (r *run) whole(ctx context.Context) error {
 		}
 		r.model.setWeights(arrays)
 	}
-	for n := 0; n <= e.Train.Epochs; n++ {
+	first := 0
+	if r.Past != nil {
+		if first, err = r.resume(ctx); err != nil {
+			return fmt.Errorf("resume: %w", err)
+		}
+	}
+	for n := first; n <= e.Train.Epochs; n++ {
+		if reason := r.stale(); reason != "" {
+			return r.stop(ctx, n-1, reason)
+		}
 		if err := r.epoch(ctx, n); err != nil {
 			return err
-		}
-		if reason := r.stale(); reason != "" && n < e.Train.Epochs {
-			return r.stop(ctx, n, reason)
 		}
 	}
 	return nil
@@ -174,21 +183,39 @@ func (r *run) epoch(ctx context.Context, n int) error {
 		// Moving averages that have not settled can spoil an evaluation on the way; at the end it is the result.
 		if !finite(loss) && n == r.plan.Experiment.Train.Epochs {
 			diverged = fmt.Errorf("%w: after the last epoch the validation loss is %v; %s", errDiverged, loss, advice)
-		} else if err := r.save(ctx, n, loss, acc); err != nil {
+		} else if err := r.save(ctx, now, loss, acc); err != nil {
 			return err
 		}
 	}
-	if err := r.Recorder.Epoch(context.WithoutCancel(ctx), now); err != nil {
-		return fmt.Errorf("record epoch %d: %w", n, err)
+	if err := r.record(ctx, now); err != nil {
+		return err
 	}
-	r.result.EpochsDone = n
-	if n > 0 { // the untrained net is nothing to get better than
-		for _, m := range now.Metrics {
-			r.values[m.Name] = append(r.values[m.Name], m.Value)
-		}
-	}
-	r.Progress.Epoch(now)
 	return diverged
+}
+
+// record has an epoch recorded and shown.
+func (r *run) record(ctx context.Context, e Epoch) error {
+	if err := r.Recorder.Epoch(context.WithoutCancel(ctx), e); err != nil {
+		return fmt.Errorf("record epoch %d: %w", e.N, err)
+	}
+	r.result.EpochsDone = e.N
+	r.remember(e)
+	r.Progress.Epoch(e)
+	return nil
+}
+
+// remember keeps the metrics of an epoch for schedules, early stops and the best weights; the untrained net is nothing to get better than.
+func (r *run) remember(e Epoch) {
+	if e.N == 0 {
+		return
+	}
+	for _, m := range e.Metrics {
+		r.values[m.Name] = append(r.values[m.Name], m.Value)
+	}
+	acc, evaluated := e.Get(metric.ValAcc)
+	if loss, _ := e.Get(metric.ValLoss); evaluated && finite(loss) {
+		r.best = max(r.best, acc)
+	}
 }
 
 // measure evaluates the net after epoch n: validation loss and accuracy, then what else is asked for.
@@ -340,33 +367,31 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 }
 
 // save writes the weights of an epoch, and again as the best if it was evaluated and no epoch before had as high an accuracy.
-func (r *run) save(ctx context.Context, n int, loss, acc float64) error {
-	if r.Dir == "" || n == 0 {
+func (r *run) save(ctx context.Context, e Epoch, loss, acc float64) error {
+	if r.Dir == "" || e.N == 0 {
 		return nil
 	}
-	meta := map[string]string{"experiment": r.plan.Experiment.Name, "epoch": strconv.Itoa(n), "step": strconv.Itoa(r.step)}
-	write := func(name, kind string, ts []checkpoint.Tensor) error {
-		path := filepath.Join(r.Dir, name)
-		if err := checkpoint.Write(path, ts, meta); err != nil {
-			return fmt.Errorf("save the weights of epoch %d: %w", n, err)
-		}
-		return r.Recorder.Artifact(context.WithoutCancel(ctx), kind, path)
-	}
 	weights := r.model.Weights()
-	if err := write(LastOptimizer, "optimizer", r.model.optimizerState()); err != nil {
-		return err
+	files := []checkpoint.File{{Path: filepath.Join(r.Dir, LastOptimizer), Tensors: r.model.optimizerState()}}
+	kinds := []string{"optimizer"}
+	add := func(name string, ts []checkpoint.Tensor) {
+		files, kinds = append(files, checkpoint.File{Path: filepath.Join(r.Dir, name), Tensors: ts}), append(kinds, "weights")
 	}
 	if r.model.ema != nil {
-		if err := write(LastEMA, "weights", r.model.exportAll(r.model.ema.arrays)); err != nil {
-			return err
-		}
+		add(LastEMA, r.model.exportAll(r.model.ema.arrays))
 	}
-	if err := write(LastWeights, "weights", weights); err != nil {
-		return err
-	}
+	add(LastWeights, weights)
 	if acc > r.best && finite(loss) {
 		r.best = acc
-		return write(BestWeights, "weights", weights)
+		add(BestWeights, weights)
+	}
+	if err := checkpoint.WriteAll(files, r.meta(e)); err != nil {
+		return fmt.Errorf("save the weights of epoch %d: %w", e.N, err)
+	}
+	for i, f := range files {
+		if err := r.Recorder.Artifact(context.WithoutCancel(ctx), kinds[i], f.Path); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -79,6 +79,36 @@ func (m *Model) optimizerState() []checkpoint.Tensor {
 	return ts
 }
 
+// setOptimizerState replaces the optimizer's slots by those of a file.
+func (m *Model) setOptimizerState(path string, ts []checkpoint.Tensor) error {
+	have := map[string]checkpoint.Tensor{}
+	for _, t := range ts {
+		have[t.Name] = t
+	}
+	i := 0
+	for _, p := range m.plan.Net.Params {
+		if !p.Trainable {
+			continue
+		}
+		for s, slot := range m.plan.Experiment.Optimizer.Slots() {
+			t, ok := have[p.Name+"."+slot]
+			if !ok || !blocks.Shape(t.Shape).Equal(exportShape(p.Shape)) {
+				return fmt.Errorf("%s does not fit the optimizer: %s.%s", path, p.Name, slot)
+			}
+			imported(m.params[i].Slots[s], p.Shape, t.F32)
+		}
+		i++
+	}
+	return nil
+}
+
+// setAverages replaces the moving averages of the weights by arrays that fit.
+func (m *Model) setAverages(arrays map[string][]float32) {
+	for _, p := range m.plan.Net.Params {
+		imported(m.ema.arrays[p], p.Shape, arrays[p.Name])
+	}
+}
+
 // exportShape is a parameter's shape in files: a convolution's [kh kw in out] becomes [out in kh kw], a dense layer's
 // [in out] becomes [out in].
 func exportShape(s []int) []int {

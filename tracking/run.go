@@ -141,6 +141,38 @@ func (s *Store) Start(ctx context.Context, n NewRun) (*Run, error) {
 	return r, nil
 }
 
+// Resume takes the lock of a run that was interrupted or failed and records it as running again. Its seconds go on from those
+// that were recorded.
+func (s *Store) Resume(ctx context.Context, id, note string) (*Run, error) {
+	r := &Run{ID: id, Dir: s.RunDir(id), store: s}
+	var err error
+	if r.lock, err = lock(r.Dir); err != nil {
+		return nil, fmt.Errorf("resume run %s: its folder cannot be locked; is it under way, or its folder gone? %w", id, err)
+	}
+	err = s.tx(ctx, func(tx *tx) error {
+		var seconds float64
+		err := tx.QueryRowContext(ctx, `SELECT coalesce(seconds, 0) FROM runs WHERE id = $1 AND trashed_at IS NULL`, id).Scan(&seconds)
+		if err != nil {
+			return err
+		}
+		r.started = s.env.Now().Add(-time.Duration(seconds * float64(time.Second)))
+		n, err := tx.exec(`UPDATE runs SET status = 'running', ended_at = NULL, error = NULL, host = $1
+			WHERE id = $2 AND status IN ('interrupted', 'failed')`, known(s.env.Host), id)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return errors.New("it is neither interrupted nor failed")
+		}
+		return r.event(tx, "resumed", note)
+	})
+	if err != nil {
+		r.lock.Close()
+		return nil, s.failed("resume run "+id, err)
+	}
+	return r, nil
+}
+
 // known is NULL for a zero value.
 func known[T comparable](v T) any {
 	var zero T

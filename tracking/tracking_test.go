@@ -201,6 +201,41 @@ func TestAKilledRunKeepsItsEpochsAndIsSeenAsInterrupted(t *testing.T) {
 	}
 }
 
+func TestOnlyARunThatStoppedGoesOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "exp.db")
+	now := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	s, err := Open(ctx, path, Env{Host: "here", Now: func() time.Time { return now }})
+	ok(t, err)
+	defer s.Close()
+	r, err := s.Start(ctx, NewRun{Name: "cut", Epochs: 3})
+	ok(t, err)
+	if _, err := s.Resume(ctx, r.ID, ""); err == nil || !strings.Contains(err.Error(), "is it under way") {
+		t.Errorf("while it runs: %v", err)
+	}
+	now = now.Add(10 * time.Second)
+	ok(t, r.Epoch(ctx, 1, []Metric{{"val_acc", 0.5}}))
+	ok(t, r.Finish(ctx, Interrupted, errors.New("Ctrl-C")))
+	now = now.Add(time.Hour) // counts for nothing
+	r, err = s.Resume(ctx, r.ID, "its version was v1 and is v2")
+	ok(t, err)
+	now = now.Add(5 * time.Second)
+	ok(t, r.Epoch(ctx, 2, []Metric{{"val_acc", 0.4}}))
+	ok(t, r.Finish(ctx, Done, nil))
+	if _, err := s.Resume(ctx, r.ID, ""); err == nil || !strings.Contains(err.Error(), "neither interrupted nor failed") {
+		t.Errorf("a run that is done: %v", err)
+	}
+	got, err := s.Query(ctx, `SELECT status, seconds, epochs_done, error FROM runs`)
+	ok(t, err)
+	if want := [][]any{{Done, 15.0, int64(2), nil}}; !reflect.DeepEqual(got.Rows, want) {
+		t.Errorf("%v, want %v", got.Rows, want)
+	}
+	got, err = s.Query(ctx, `SELECT kind, text FROM events ORDER BY id`)
+	ok(t, err)
+	if want := [][]any{{"started", ""}, {Interrupted, "Ctrl-C"}, {"resumed", "its version was v1 and is v2"}, {Done, ""}}; !reflect.DeepEqual(got.Rows, want) {
+		t.Errorf("%v, want %v", got.Rows, want)
+	}
+}
+
 func TestARunElsewhereIsNotCalledDead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "exp.db")
 	s := open(t, path)

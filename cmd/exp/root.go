@@ -122,7 +122,7 @@ func newRootCmd(a *app) *cobra.Command {
 	cmd.AddCommand(newDataCmd(a))
 	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newDiffCmd(a), newPlotCmd(a), newQueryCmd(a), newExportCmd(a))
 	cmd.AddCommand(newTagCmd(a), newNoteCmd(a), newRenameCmd(a), newRmCmd(a), newRestoreCmd(a), newGcCmd(a))
-	cmd.AddCommand(newRerunCmd(a), newEvalCmd(a), newPredictCmd(a), newSchemaCmd(a), newManCmd(a))
+	cmd.AddCommand(newResumeCmd(a), newRerunCmd(a), newEvalCmd(a), newPredictCmd(a), newSchemaCmd(a), newManCmd(a))
 	return cmd
 }
 

@@ -102,12 +102,17 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 // runOne trains and records one experiment, and tells how it ended. The error is
 // one of the store: without it, nothing can be recorded.
 func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, l *configs.Loaded, plan *runner.Plan) (status string, err error) {
-	threads := a.threads()
-	run, err := store.Start(ctx, newRun(l, o, threads))
+	run, err := store.Start(ctx, newRun(l, o, a.threads()))
 	if err != nil {
 		return "", err
 	}
 	a.say("run %s: %s, %s", run.ID, term.Printable(cmp.Or(o.Name, l.Name)), size(l.Net))
+	return a.train(ctx, store, o, l, plan, recorder{run: run}, nil)
+}
+
+// train trains a run that is recorded as running, from its start or after what is past.
+func (a *app) train(ctx context.Context, store *tracking.Store, o *RunOptions, l *configs.Loaded, plan *runner.Plan, keep recorder, past *runner.Past) (status string, err error) {
+	run := keep.run
 	show := newProgress(a, l.Train.Epochs, l.Train.EvalEvery)
 	var unrecorded error // what the store refused without the runner knowing
 	env := a.dataEnv()
@@ -117,7 +122,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 		unrecorded = errors.Join(unrecorded, run.Event(ctx, "warning", text))
 	}
 	result, err := runner.Run(ctx, plan, runner.Options{
-		Threads: threads, Dir: run.Dir, Env: env, Recorder: recorder{run}, Progress: show, Now: a.now,
+		Threads: a.threads(), Dir: run.Dir, Past: past, Env: env, Recorder: keep, Progress: show, Now: a.now,
 	})
 	show.end()
 	if result.Stopped != "" {
@@ -133,7 +138,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 		a.say("run %s: %v", run.ID, err)
 	}
 	if result.Status == runner.Interrupted {
-		a.say("  `exp rerun %s` trains it again from its start", run.ID)
+		a.say("  `exp resume %s` goes on with it", run.ID)
 	}
 	if err := errors.Join(unrecorded, run.Finish(ctx, result.Status, err)); err != nil {
 		return "", err
@@ -201,7 +206,10 @@ func (a *app) printRun(r tracking.Record, asJSON bool) error {
 }
 
 // recorder keeps what the runner tells in the store.
-type recorder struct{ run *tracking.Run }
+type recorder struct {
+	run  *tracking.Run
+	data string // the hash that the data must have; "" = any
+}
 
 var (
 	_ runner.DataRecorder  = recorder{}
@@ -209,7 +217,12 @@ var (
 )
 
 // Data implements runner.DataRecorder.
-func (r recorder) Data(ctx context.Context, hash string) error { return r.run.SetDataHash(ctx, hash) }
+func (r recorder) Data(ctx context.Context, hash string) error {
+	if r.data != "" && hash != r.data {
+		return fmt.Errorf("%w: %.12s, not %.12s", errOtherData, hash, r.data)
+	}
+	return r.run.SetDataHash(ctx, hash)
+}
 
 // Event implements runner.EventRecorder.
 func (r recorder) Event(ctx context.Context, kind, text string) error {

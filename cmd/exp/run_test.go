@@ -141,7 +141,7 @@ func TestStoppedFromOutside(t *testing.T) {
 			if !strings.Contains(out.all, c.says) || strings.ContainsAny(out.all, "\r\x1b") {
 				t.Errorf("it said\n%s", out.all)
 			}
-			if c.says != "" && !strings.Contains(out.all, "`exp rerun ") {
+			if c.says != "" && !strings.Contains(out.all, "`exp resume ") {
 				t.Errorf("it did not say how to go on:\n%s", out.all)
 			}
 			if c.says != "" && !strings.HasSuffix(out.all, "not run: tiny.yaml\n") {
@@ -152,6 +152,52 @@ func TestStoppedFromOutside(t *testing.T) {
 				t.Errorf("recorded as %+v", r)
 			}
 		})
+	}
+}
+
+// TestAKilledRunGoesOn compares with one that was left alone; what is measured by the clock aside, they are the same.
+func TestAKilledRunGoesOn(t *testing.T) {
+	cmd := program(t, "run", "tiny.yaml", "-s", "train.epochs=100", "--name", "cut")
+	again := func(args ...string) (string, error) {
+		next := exec.Command(cmd.Path, args...)
+		next.Dir = cmd.Dir
+		out, err := next.CombinedOutput()
+		return string(out), err
+	}
+	started(t, cmd, "\nepoch   3/100")
+	if out, err := again("resume", "cut"); err == nil || !strings.Contains(out, "is under way") {
+		t.Errorf("while it runs: %v\n%s", err, out)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	cut := onlyRun(t, cmd)
+	if cut.Status != tracking.Interrupted || cut.EpochsDone < 3 || cut.EpochsDone >= 100 {
+		t.Fatalf("killed, it is %+v", cut)
+	}
+	if out, err := again("resume", "cut"); err != nil || !strings.Contains(out, "goes on after epoch ") || !strings.HasSuffix(strings.Split(out, "  done  ")[0], "cut") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	whole := onlyRun(t, cmd)
+	if whole.ID != cut.ID || whole.Status != tracking.Done || whole.EpochsDone != 100 || whole.Error != "" {
+		t.Errorf("in the end it is %+v", whole)
+	}
+	if out, err := again("run", "tiny.yaml", "-s", "train.epochs=100", "--name", "whole"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := again("query", "--csv", `SELECT count(*) AS same, count(*) FILTER (WHERE a.value IS NOT DISTINCT FROM b.value) AS of
+		FROM metrics a JOIN metrics b ON a.epoch = b.epoch AND a.name = b.name JOIN runs x ON x.id = a.run_id JOIN runs y ON y.id = b.run_id
+		WHERE x.name = 'cut' AND y.name = 'whole' AND a.name NOT IN ('seconds', 'examples_per_second')`)
+	if want := "same,of\n802,802\n"; err != nil || out != want {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = again("query", "--csv", "SELECT count(DISTINCT sha256) AS files FROM artifacts WHERE path = 'last.safetensors'")
+	if err != nil || out != "files\n1\n" {
+		t.Errorf("the weights are not the same: %v\n%s", err, out)
+	}
+	if out, err := again("resume", "whole"); err == nil || !strings.Contains(out, "is done: there is nothing to go on with; `exp rerun ") {
+		t.Errorf("a run that is done: %v\n%s", err, out)
 	}
 }
 

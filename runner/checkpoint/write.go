@@ -15,29 +15,57 @@ import (
 // Write puts tensors and meta into the file at path, all of it or nothing: it writes a file beside it, waits until that is
 // on the disk, and then renames it, so that whatever happens path holds the old contents or the new. The same tensors and
 // meta give the same bytes. A name may not come twice, and meta may not have the key "sha256", which Write adds.
-func Write(path string, tensors []Tensor, meta map[string]string) (err error) {
+func Write(path string, tensors []Tensor, meta map[string]string) error {
+	return WriteAll([]File{{path, tensors}}, meta)
+}
+
+// File is one of the files that belong together.
+type File struct {
+	Path    string
+	Tensors []Tensor
+}
+
+// WriteAll is Write for files of one folder that belong together: none is renamed before all are on the disk, so that hardly
+// any time is left in which a death leaves some of them old and some new.
+func WriteAll(files []File, meta map[string]string) (err error) {
+	var left []string // files that are still beside their place
 	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write checkpoint %s: %w", path, err)
+		for _, path := range left {
+			err = errors.Join(err, os.Remove(path))
 		}
 	}()
-	head, err := header(tensors, meta)
+	for _, f := range files {
+		made, err := writeBeside(f, meta)
+		if made {
+			left = append(left, beside(f.Path))
+		}
+		if err != nil {
+			return fmt.Errorf("write checkpoint %s: %w", f.Path, err)
+		}
+	}
+	for _, f := range files {
+		if err := os.Rename(left[0], f.Path); err != nil {
+			return fmt.Errorf("write checkpoint %s: %w", f.Path, err)
+		}
+		left = left[1:]
+	}
+	return syncDir(filepath.Dir(files[0].Path))
+}
+
+// beside is where a file is written before it is renamed.
+func beside(path string) string { return fmt.Sprintf("%s.%d.tmp", path, os.Getpid()) }
+
+// writeBeside writes a whole file and waits until it is on the disk; made says whether there is a file now.
+func writeBeside(file File, meta map[string]string) (made bool, err error) {
+	head, err := header(file.Tensors, meta)
 	if err != nil {
-		return err
+		return false, err
 	}
-	temp := fmt.Sprintf("%s.%d.tmp", path, os.Getpid())
-	f, err := os.Create(temp)
+	f, err := os.Create(beside(file.Path))
 	if err != nil {
-		return err
+		return false, err
 	}
-	err = errors.Join(encode(f, head, tensors), f.Close())
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
-	}
-	return syncDir(filepath.Dir(path))
+	return true, errors.Join(encode(f, head, file.Tensors), f.Close())
 }
 
 // encode writes a whole file and waits until it is on the disk.
