@@ -320,3 +320,23 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestFilesThatBelongTogetherAreReplacedTogether(t *testing.T) {
+	dir := t.TempDir()
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	number := func(x float32) []Tensor { return []Tensor{{Name: "x", F32: []float32{x}}} }
+	if err := WriteAll([]File{{a, number(1)}, {b, number(1)}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteAll([]File{{a, number(2)}, {b, append(number(2), number(2)...)}}, nil); err == nil || !strings.Contains(err.Error(), "write checkpoint "+b) {
+		t.Errorf("a name that comes twice: %v", err)
+	}
+	for _, path := range []string{a, b} {
+		if ts, _, err := Read(path); err != nil || ts[0].F32[0] != 1 {
+			t.Errorf("%s: %v, %v", path, ts, err)
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+		t.Errorf("left: %v, %v", files, err)
+	}
+}
