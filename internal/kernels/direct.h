@@ -154,7 +154,7 @@ INLINE void add_sums(const struct write_coef *k, float *sums, long o, long lanes
 INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const long rows, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) {
 	const long run = class->cols * p->c, first = block * cols * VL;
 	const float *w = class->w + block * class->w_stride;
-	const long lanes0 = full ? VL : at_most(VL, p->o - first), lanes1 = full ? VL : cols > 1 ? at_most(VL, p->o - first - VL) : 0;
+	const long lanes0 = full ? VL : at_most(VL, p->o - first), lanes1 = cols == 1 ? 0 : full ? VL : at_most(VL, p->o - first - VL);
 	struct write_coef k0 = write_coef(mode, &p->out, first, lanes0), k1 = k0;
 	if (lanes1 > 0)
 		k1 = write_coef(mode, &p->out, first + VL, lanes1);
@@ -167,14 +167,14 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 			if (r < count) {
 				const long y = to[i + r] * p->o + first;
 				write_part(mode, &p->out, y, acc[r * cols], &k0, lanes0);
-				if (cols > 1 && lanes1 > 0)
+				if (lanes1 > 0)
 					write_part(mode, &p->out, y + VL, acc[r * cols + cols - 1], &k1, lanes1);
 			}
 		}
 	}
 	if (mode & SUM) {
 		add_sums(&k0, sums + first, p->o, lanes0);
-		if (cols > 1 && lanes1 > 0)
+		if (lanes1 > 0)
 			add_sums(&k1, sums + first + VL, p->o, lanes1);
 	}
 }
