@@ -128,7 +128,7 @@ func (a *app) findForCompare(ctx context.Context, store *tracking.Store, o *Comp
 		if err != nil {
 			return nil, err
 		}
-		if meet != nil {
+		if o.where != "" {
 			found = slices.DeleteFunc(found, func(r tracking.Record) bool { return !hasRun(meet, r) })
 			if len(found) == 0 {
 				return nil, &tracking.NotFoundError{Ref: ref, Store: store.Path(), Why: "no such run meets " + o.where}

@@ -68,7 +68,7 @@ func (a *app) choose(ctx context.Context, store *tracking.Store, c choice) ([]tr
 				return nil, err
 			}
 			for _, r := range found {
-				if !hasRun(runs, r) && (meet == nil || hasRun(meet, r)) {
+				if !hasRun(runs, r) && (c.where == "" || hasRun(meet, r)) {
 					runs = append(runs, r)
 				}
 			}
