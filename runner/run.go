@@ -204,7 +204,8 @@ func (r *run) record(ctx context.Context, e Epoch) error {
 	return nil
 }
 
-// remember keeps the metrics of an epoch for schedules, early stops and the best weights; the untrained net is nothing to get better than.
+// remember keeps the metrics of an epoch for schedules, early stops and the best weights; the untrained net is nothing to get
+// better than.
 func (r *run) remember(e Epoch) {
 	if e.N == 0 {
 		return
@@ -381,8 +382,7 @@ func (r *run) save(ctx context.Context, e Epoch, loss, acc float64) error {
 		add(LastEMA, r.model.exportAll(r.model.ema.arrays))
 	}
 	add(LastWeights, weights)
-	if acc > r.best && finite(loss) {
-		r.best = acc
+	if acc > r.best && finite(loss) { // remembered with the epoch's metrics
 		add(BestWeights, weights)
 	}
 	if err := checkpoint.WriteAll(files, r.meta(e)); err != nil {

@@ -64,18 +64,11 @@ func fitting(path string, net *blocks.Net, ts []checkpoint.Tensor) (map[string][
 }
 
 // optimizerState are the optimizer's slots, named NAME.SLOT.
-func (m *Model) optimizerState() []checkpoint.Tensor {
-	var ts []checkpoint.Tensor
-	i := 0
-	for _, p := range m.plan.Net.Params {
-		if !p.Trainable {
-			continue
-		}
-		for s, slot := range m.plan.Experiment.Optimizer.Slots() {
-			ts = append(ts, export(p.Name+"."+slot, p.Shape, m.params[i].Slots[s]))
-		}
-		i++
-	}
+func (m *Model) optimizerState() (ts []checkpoint.Tensor) {
+	m.eachSlot(func(name string, shape []int, slot []float32) error {
+		ts = append(ts, export(name, shape, slot))
+		return nil
+	})
 	return ts
 }
 
@@ -85,17 +78,27 @@ func (m *Model) setOptimizerState(path string, ts []checkpoint.Tensor) error {
 	for _, t := range ts {
 		have[t.Name] = t
 	}
+	return m.eachSlot(func(name string, shape []int, slot []float32) error {
+		t, ok := have[name]
+		if !ok || !blocks.Shape(t.Shape).Equal(exportShape(shape)) {
+			return fmt.Errorf("%s does not fit the optimizer: %s", path, name)
+		}
+		imported(slot, shape, t.F32)
+		return nil
+	})
+}
+
+// eachSlot calls f for every slot of the optimizer, until there is an error.
+func (m *Model) eachSlot(f func(name string, shape []int, slot []float32) error) error {
 	i := 0
 	for _, p := range m.plan.Net.Params {
 		if !p.Trainable {
 			continue
 		}
 		for s, slot := range m.plan.Experiment.Optimizer.Slots() {
-			t, ok := have[p.Name+"."+slot]
-			if !ok || !blocks.Shape(t.Shape).Equal(exportShape(p.Shape)) {
-				return fmt.Errorf("%s does not fit the optimizer: %s.%s", path, p.Name, slot)
+			if err := f(p.Name+"."+slot, p.Shape, m.params[i].Slots[s]); err != nil {
+				return err
 			}
-			imported(m.params[i].Slots[s], p.Shape, t.F32)
 		}
 		i++
 	}
