@@ -151,19 +151,16 @@ func (s *Store) Resume(ctx context.Context, id, note string) (*Run, error) {
 	}
 	err = s.tx(ctx, func(tx *tx) error {
 		var seconds float64
-		err := tx.QueryRowContext(ctx, `SELECT coalesce(seconds, 0) FROM runs WHERE id = $1 AND trashed_at IS NULL`, id).Scan(&seconds)
+		err := tx.QueryRowContext(ctx, `UPDATE runs SET status = 'running', ended_at = NULL, error = NULL, host = $1
+			WHERE id = $2 AND status IN ('interrupted', 'failed') AND trashed_at IS NULL RETURNING coalesce(seconds, 0)`,
+			known(s.env.Host), id).Scan(&seconds)
+		if errors.Is(err, sql.ErrNoRows) {
+			return errors.New("it is neither interrupted nor failed")
+		}
 		if err != nil {
 			return err
 		}
 		r.started = s.env.Now().Add(-time.Duration(seconds * float64(time.Second)))
-		n, err := tx.exec(`UPDATE runs SET status = 'running', ended_at = NULL, error = NULL, host = $1
-			WHERE id = $2 AND status IN ('interrupted', 'failed')`, known(s.env.Host), id)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return errors.New("it is neither interrupted nor failed")
-		}
 		return r.event(tx, "resumed", note)
 	})
 	if err != nil {
