@@ -111,8 +111,10 @@ func (c *comparison) rows() *term.Table {
 	for _, name := range append(slices.Clone(c.differs), facts...) {
 		t.Columns = append(t.Columns, term.Column{Name: name, Right: slices.Contains(facts, name), Text: term.Plain})
 	}
+	var metrics []string
 	for _, name := range c.metrics {
 		if c.chosen || slices.Contains(mainMetrics, name) {
+			metrics = append(metrics, name)
 			t.Columns = append(t.Columns, term.Column{Name: name, Right: true})
 		}
 	}
@@ -124,10 +126,8 @@ func (c *comparison) rows() *term.Table {
 		for _, f := range facts {
 			row = append(row, term.Count(s.fact(f)))
 		}
-		for _, name := range c.metrics {
-			if c.chosen || slices.Contains(mainMetrics, name) {
-				row = append(row, s.value(name))
-			}
+		for _, name := range metrics {
+			row = append(row, s.value(name))
 		}
 		t.Rows = append(t.Rows, row)
 	}

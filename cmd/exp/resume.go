@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -75,15 +74,10 @@ func resumeRun(ctx context.Context, a *app, o *RunOptions, ref string) error {
 	}
 	a.say("run %s: %s goes on after epoch %d of %d", old.ID, old.Name, old.EpochsDone, old.EpochsPlanned)
 	status, err := a.train(ctx, store, o, loaded[0], plans[0], recorder{run: run, data: old.DataHash}, pastOf(points))
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case status == runner.Interrupted:
-		return &silentError{130}
-	case status != runner.Done:
-		return &silentError{1}
 	}
-	return nil
+	return exit(status)
 }
 
 // pastOf puts recorded metrics together by their epochs.
@@ -114,6 +108,3 @@ func changed(old tracking.Record, now tracking.NewRun) string {
 	}
 	return strings.Join(list, "; ") + ": the numbers may differ from those of one build in the last digits"
 }
-
-// errOtherData says that a run cannot go on.
-var errOtherData = errors.New("the data are not those that the run began with")

@@ -79,7 +79,7 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 		return err
 	}
 	defer store.Close()
-	failed := false
+	var failed error
 	for i, l := range loaded {
 		status, err := a.runOne(ctx, store, o, l, plans[i])
 		if err != nil {
@@ -89,14 +89,24 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 			if rest := files[i+1:]; len(rest) > 0 {
 				a.say("not run: %s", strings.Join(rest, ", "))
 			}
-			return &silentError{130}
+			return exit(status)
 		}
-		failed = failed || status != runner.Done
+		if err := exit(status); err != nil {
+			failed = err
+		}
 	}
-	if failed {
-		return &silentError{1}
+	return failed
+}
+
+// exit is the exit code of a run that ended so, which has told why; nil when it is done.
+func exit(status string) error {
+	switch status {
+	case runner.Done:
+		return nil
+	case runner.Interrupted:
+		return &silentError{130}
 	}
-	return nil
+	return &silentError{1}
 }
 
 // runOne trains and records one experiment, and tells how it ended. The error is
@@ -219,7 +229,7 @@ var (
 // Data implements runner.DataRecorder.
 func (r recorder) Data(ctx context.Context, hash string) error {
 	if r.data != "" && hash != r.data {
-		return fmt.Errorf("%w: %.12s, not %.12s", errOtherData, hash, r.data)
+		return fmt.Errorf("the data are not those that the run began with: %.12s, not %.12s", hash, r.data)
 	}
 	return r.run.SetDataHash(ctx, hash)
 }
