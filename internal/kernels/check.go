@@ -60,6 +60,7 @@ func (w WriteGrad[T]) check(n, channels int) {
 	if w.Through.X != nil || w.Through.ReLU {
 		w.Through.check(n, channels)
 	}
+	optional("WriteGrad.Residual", w.Residual, n)
 	optional("WriteGrad.Gate", w.Gate, n)
 	optional("WriteGrad.Sums", w.Sums, 2*channels)
 }

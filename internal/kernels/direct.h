@@ -186,10 +186,12 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 DIRECT_PIXELS(pixels_plain, COLS, 0, 1, class->rows)
 DIRECT_PIXELS(pixels_sum, COLS, SUM, 1, class->rows)
 DIRECT_PIXELS(pixels_mask_sum, COLS, THROUGH | MASK | SUM, 1, class->rows)
+DIRECT_PIXELS(pixels_gate_sum, COLS, RESIDUAL | GATE | THROUGH | SUM, 1, class->rows)
 DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0, class->rows)
 DIRECT_PIXELS(narrow_plain, 1, 0, 1, class->rows)
 DIRECT_PIXELS(narrow_sum, 1, SUM, 1, class->rows)
 DIRECT_PIXELS(narrow_mask_sum, 1, THROUGH | MASK | SUM, 1, class->rows)
+DIRECT_PIXELS(narrow_gate_sum, 1, RESIDUAL | GATE | THROUGH | SUM, 1, class->rows)
 DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0, class->rows)
 // Of a 1x1 kernel, whose numbers stay in registers.
 DIRECT_PIXELS(point_plain, COLS, 0, 1, 1)
@@ -215,6 +217,7 @@ static pixels_function *pixels_for(const struct direct *p, long block) {
 		case 0: return wide ? pixels_plain : narrow_plain;
 		case SUM: return wide ? pixels_sum : narrow_sum;
 		case THROUGH | MASK | SUM: return wide ? pixels_mask_sum : narrow_mask_sum;
+		case RESIDUAL | GATE | THROUGH | SUM: return wide ? pixels_gate_sum : narrow_gate_sum;
 		}
 	return wide ? pixels_any : narrow_any;
 }

@@ -58,14 +58,15 @@ type ReadGrad[T Float] struct {
 	Joined  []T // as G, or nil; may be R
 }
 
-// WriteGrad is what a kernel does with the gradient g of an activation that was read as Through: with Through.ReLU, g is kept
-// where the value before the ReLU was above 0 and zeroed elsewhere; likewise with Gate, where that is above 0. It is stored
-// in G.
+// WriteGrad is what a kernel does with the gradient g of an activation that was read as Through: Residual is added, and with
+// Through.ReLU, g is kept where the value before the ReLU was above 0 and zeroed elsewhere; likewise with Gate, where that is
+// above 0. It is stored in G.
 type WriteGrad[T Float] struct {
-	G       []T
-	Through Read[T]
-	Gate    []T       // as G, or nil: the result of the ReLU
-	Sums    []float64 // [2,C] or nil: the sum of g and of g*Through.X (0 without X) in every channel; overwritten
+	G        []T
+	Residual []T // as G, or nil: what else has arrived
+	Through  Read[T]
+	Gate     []T       // as G, or nil: the result of the ReLU
+	Sums     []float64 // [2,C] or nil: the sum of g and of g*Through.X (0 without X) in every channel; overwritten
 }
 
 // Pool is the shape of a pooling of N images of [H,W,C] by Size x Size windows, as many as fit entirely; or with Size 0 by

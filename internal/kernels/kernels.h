@@ -21,11 +21,11 @@ struct source {
 
 // How a result v of element i, channel c, is stored:
 //
-//	v += bias[c] (if not NULL);  RESIDUAL: v += residual[i];  RECTIFY: v = max(0, v);
-//	GATE: v = 0 unless gate[i] > 0;  MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;  y[i] = v unless DISCARD;
+//	v += bias[c] (if not NULL);  RESIDUAL: v += residual[i];  GATE: v = 0 unless gate[i] > 0;  RECTIFY: v = max(0, v);
+//	MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;  y[i] = v unless DISCARD;
 //	SUM: sums[c] += v, sums[channels+c] += v * (THROUGH ? through[i] : v)
 //
-// MASK comes with THROUGH, and THROUGH with neither RESIDUAL, RECTIFY nor bias.
+// MASK comes with THROUGH, and THROUGH with neither RECTIFY nor bias.
 enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64 };
 struct sink {
 	float *y;

@@ -104,6 +104,9 @@ func (l *lab) writeGrad(n, channels int) WriteGrad[float32] {
 		w.Through = l.read(n, channels)
 	}
 	if l.IntN(3) == 0 {
+		w.Residual = l.random("residual", n)
+	}
+	if l.IntN(3) == 0 {
 		w.Gate = l.random("gate", n)
 	}
 	if l.IntN(2) == 0 {
@@ -141,7 +144,7 @@ func wideReadGrad(g ReadGrad[float32]) ReadGrad[float64] {
 }
 
 func wideWriteGrad(w WriteGrad[float32]) WriteGrad[float64] {
-	return WriteGrad[float64]{wide(w.G), wideRead(w.Through), wide(w.Gate), wideSums(w.Sums)}
+	return WriteGrad[float64]{wide(w.G), wide(w.Residual), wideRead(w.Through), wide(w.Gate), wideSums(w.Sums)}
 }
 
 // close fails unless got is want within a part of its largest value.

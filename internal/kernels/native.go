@@ -231,6 +231,10 @@ func (n *Native) sink(w Write[float32]) C.struct_sink {
 // gradSink is a gradient to store, of so many channels.
 func (n *Native) gradSink(w WriteGrad[float32], channels int) C.struct_sink {
 	s := C.struct_sink{y: n.floats(w.G)}
+	if w.Residual != nil {
+		s.mode |= C.RESIDUAL
+		s.residual = n.floats(w.Residual)
+	}
 	if w.Through.ReLU {
 		s.mode |= C.MASK | C.THROUGH
 		s.scale, s.shift = n.affine(w.Through, channels)

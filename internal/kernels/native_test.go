@@ -45,7 +45,7 @@ func everything(t *testing.T, n *Native, c Conv) []float32 {
 	in := Read[float32]{X: l.random("x", c.inputs()), Scale: l.random("scale", c.C), Shift: l.random("shift", c.C), ReLU: true}
 	out := Write[float32]{Y: l.empty("y", c.outputs()), Sums: make([]float64, 2*c.O)}
 	g := ReadGrad[float32]{G: l.random("g", c.outputs())}
-	dx := WriteGrad[float32]{G: l.empty("dx", c.inputs()), Through: in, Sums: make([]float64, 2*c.C)}
+	dx := WriteGrad[float32]{G: l.empty("dx", c.inputs()), Residual: l.random("residual", c.inputs()), Through: in, Sums: make([]float64, 2*c.C)}
 	dw, dbias := l.empty("dw", c.weights()), l.empty("dbias", c.O)
 	n.Conv(c, w, in, out)
 	n.ConvGradData(c, w, g, dx)

@@ -70,6 +70,9 @@ func (w WriteGrad[T]) all(channels int, g []float64) {
 	clear(w.Sums)
 	for i, v := range g {
 		c := i % channels
+		if w.Residual != nil {
+			v += float64(w.Residual[i])
+		}
 		if w.Through.ReLU && !(w.Through.before(i, c) > 0) {
 			v = 0
 		}

@@ -106,6 +106,10 @@ INLINE struct write_coef write_coef(const int mode, const struct sink *s, long c
 
 // write_part stores v as elements i to i+n as the sink says; see struct sink. Lanes from n on must be 0 in v and bias.
 INLINE void write_part(const int mode, const struct sink *s, long i, vec v, struct write_coef *k, long n) {
+	if (!(mode & THROUGH))
+		v += k->bias;
+	if (mode & RESIDUAL)
+		v += load_part(s->residual + i, n);
 	if (mode & GATE)
 		v = KEEP(load_part(s->gate + i, n), v);
 	if (mode & THROUGH) {
@@ -117,9 +121,6 @@ INLINE void write_part(const int mode, const struct sink *s, long i, vec v, stru
 			k->product += v * t;
 		}
 	} else {
-		v += k->bias;
-		if (mode & RESIDUAL)
-			v += load_part(s->residual + i, n);
 		if (mode & RECTIFY)
 			v = MAX((vec){0}, v);
 		if (mode & SUM) {

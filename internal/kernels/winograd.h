@@ -313,6 +313,7 @@ OUTPUT_TILES(WINO(output_residual_sum), RESIDUAL | SUM)
 OUTPUT_TILES(WINO(output_mask), THROUGH | MASK)
 OUTPUT_TILES(WINO(output_through_sum), THROUGH | SUM)
 OUTPUT_TILES(WINO(output_mask_sum), THROUGH | MASK | SUM)
+OUTPUT_TILES(WINO(output_gate_sum), RESIDUAL | GATE | THROUGH | SUM)
 OUTPUT_TILES(WINO(output_any), out->mode)
 
 static void WINO(output_tiles)(const struct grid *g, const struct sink *out, long channels, long first, long n, struct tiles m, float *sums) {
@@ -324,6 +325,7 @@ static void WINO(output_tiles)(const struct grid *g, const struct sink *out, lon
 	case THROUGH | MASK: WINO(output_mask)(g, out, channels, first, n, m, sums); break;
 	case THROUGH | SUM: WINO(output_through_sum)(g, out, channels, first, n, m, sums); break;
 	case THROUGH | MASK | SUM: WINO(output_mask_sum)(g, out, channels, first, n, m, sums); break;
+	case RESIDUAL | GATE | THROUGH | SUM: WINO(output_gate_sum)(g, out, channels, first, n, m, sums); break;
 	default: WINO(output_any)(g, out, channels, first, n, m, sums);
 	}
 }

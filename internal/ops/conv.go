@@ -98,17 +98,28 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	inputs := append(append(G.Nodes{}, src.inputs...), w)
 	inputs = append(inputs, x...)
 	inputs = append(inputs, first) // not read: it has the weights' gradient come first, which frees what that reads
-	d := &op[T]{kind: "conv grad data", name: name, macs: macs, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.H, c.W, c.C}}
-	d.run = func(in [][]T, out []T) {
-		c := c
-		c.N = g.Rows
-		y := kernels.WriteGrad[T]{G: out[:g.Rows*inSize], Sums: d.sums}
-		if !v.plain() {
-			y.Through = read(v, in[wAt+1:], g.Rows*inSize)
+	var data func(behind ...*G.Node) *G.Node
+	data = func(behind ...*G.Node) *G.Node {
+		d := &op[T]{kind: "conv grad data", name: name, macs: macs, params: fmt.Sprint(c, v.ReLU, len(behind)), shape: tensor.Shape{g.batch, c.H, c.W, c.C}}
+		d.run = func(in [][]T, out []T) {
+			c := c
+			c.N = g.Rows
+			n := g.Rows * inSize
+			y := kernels.WriteGrad[T]{G: out[:n], Sums: d.sums}
+			if !v.plain() {
+				y.Through = read(v, in[wAt+1:], n)
+			}
+			if len(behind) > 0 {
+				y = behindReLU(in[len(inputs):], n, y)
+			}
+			g.k.ConvGradData(c, in[wAt], src.read(in, g.Rows*outSize), y)
 		}
-		g.k.ConvGradData(c, in[wAt], src.read(in, g.Rows*outSize), y)
+		if v.plain() && len(behind) == 0 {
+			d.behind = data
+		}
+		return g.apply(d.summing(c.C), append(inputs[:len(inputs):len(inputs)], behind...)...)
 	}
-	return dw, dbias, g.apply(d.summing(c.C), inputs...), whole
+	return dw, dbias, data(), whole
 }
 
 // convSizes are the values of an example's input and result, and the multiply-adds between them.

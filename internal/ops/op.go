@@ -35,6 +35,8 @@ type op[T kernels.Float] struct {
 	leaves bool    // an output, or an operation with another chance reads the result
 	beside [][]T   // outputs that it fills besides its result
 	join   *join   // set where the operation is a gradient that its reader can compute while it loads
+	// behind makes an operation in place of this one, a gradient of an activation that was not normalised: see sumBehind.
+	behind func(inputs ...*G.Node) *G.Node
 	normal *normal // set where the operation is a normalisation in training
 
 	kept    bool    // an output: its buffer is its own

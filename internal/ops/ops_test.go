@@ -75,6 +75,19 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			z := b.Conv("c2", c, ops.View{Node: y}, b.param("w2", 3, 3, 2, 2), nil, nil)
 			return b.AddReLU("a2", ops.View{Node: z, Norm: b.norm("n2", z, 2)}, y)
 		},
+		"of arrays, read by two convolutions": func(b *bench) *G.Node {
+			y := ops.View{Node: b.AddReLU("a", ops.View{Node: b.param("x", batch, 4, 4, 2)}, b.param("r", batch, 4, 4, 2))}
+			c := kernels.Conv{H: 4, W: 4, C: 2, O: 3, K: 3, Stride: 2}
+			return b.Conv("c2", c, y, b.param("w2", 3, 3, 2, 3), nil, b.Conv("c1", c, y, b.param("w1", 3, 3, 2, 3), nil, nil))
+		},
+		"read by a branch that is left out, and its shortcut": func(b *bench) *G.Node {
+			y := b.AddReLU("a", ops.View{Node: b.param("x", batch, 4, 4, 2)}, b.param("r", batch, 4, 4, 2))
+			never := ops.NewChance("never", 0)
+			end := b.Under(never)
+			z := b.Conv("c", kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}, ops.View{Node: y}, b.param("w", 3, 3, 2, 2), nil, nil)
+			end()
+			return b.Survive("s", never, ops.View{Node: z}, y)
+		},
 	},
 	"BatchNorm": {
 		"parameters of two": func(b *bench) *G.Node {
