@@ -68,16 +68,24 @@ var variants = map[string]struct {
 
 // smaller are the overrides of the small nets.
 var smaller = map[string][]string{
-	"resnet-cifar": {"model.units=1", "model.stem.filters=8", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "model.stages.3.filters=64", "train.batch=16"},
-	"he2015":       {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
+	"resnet-cifar":      narrow(8, 8, 16, 32, 64),
+	"he2015":            narrow(4, 4, 8, 16),
+	"he2015-adamw":      narrow(4, 4, 8, 16),
+	"he2015-rmsprop":    narrow(4, 4, 8, 16),
+	"he2015-smoothed":   narrow(4, 4, 8, 16),
+	"he2016-gated":      narrow(4, 4, 8, 16),
+	"he2015-bottleneck": narrow(4, 8, 16, 32),
+	"he2016-preact-164": narrow(4, 8, 16, 32),
+	"wrn-16-4":          narrow(4, 8, 16, 32),
+}
 
-	"he2015-adamw":      {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
-	"he2015-rmsprop":    {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
-	"he2015-smoothed":   {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
-	"he2016-gated":      {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=4", "model.stages.1.filters=8", "model.stages.2.filters=16", "train.batch=16"},
-	"he2015-bottleneck": {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
-	"he2016-preact-164": {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
-	"wrn-16-4":          {"model.units=1", "model.stem.filters=4", "model.stages.0.filters=8", "model.stages.1.filters=16", "model.stages.2.filters=32", "train.batch=16"},
+// narrow has one Unit in each stage, so many filters in the stem and in the stages, and 16 examples in a batch.
+func narrow(stem int, stages ...int) []string {
+	set := []string{"model.units=1", fmt.Sprintf("model.stem.filters=%d", stem), "train.batch=16"}
+	for i, n := range stages {
+		set = append(set, fmt.Sprintf("model.stages.%d.filters=%d", i, n))
+	}
+	return set
 }
 
 // goldenSteps is what scripts/pytorch/compare_steps.py recorded: PyTorch's losses from our initial weights.
