@@ -238,6 +238,16 @@ INLINE long first_col(const struct direct *p, const struct class *class, long w)
 	return p->backward ? (w + p->pad - class->col) / p->stride - (class->cols - 1) : w * p->stride - p->pad;
 }
 
+// All blocks of channels for n pixels of a class; at has room for ROWS more.
+static void direct_strips(const struct direct *p, const struct class *class, const float *x, long *at, const long *to, long n, float *sums, struct ahead *f, long share) {
+	for (long i = 0; i < ROWS; i++)
+		at[n + i] = at[n - 1];
+	const long strip = class->w_stride * p->blocks <= NEAR ? STRIP : n;
+	for (long i = 0; i < n; i += strip)
+		for (long b = 0; b < p->blocks; b++)
+			pixels_for(p, b)(p, class, x, at + i, to + i, at_most(strip, n - i), b, sums, f, share);
+}
+
 static void direct_piece(void *context, long piece, int worker) {
 	const struct direct *p = context;
 	const long most = p->band * p->ow + ROWS;
@@ -277,12 +287,7 @@ static void direct_piece(void *context, long piece, int worker) {
 			}
 			if (n == 0)
 				continue;
-			for (long i = 0; i < ROWS; i++)
-				at[n + i] = at[n - 1];
-			const long strip = class->w_stride * p->blocks <= NEAR ? STRIP : n;
-			for (long i = 0; i < n; i += strip)
-				for (long b = 0; b < p->blocks; b++)
-					pixels_for(p, b)(p, class, x, at + i, to + i, at_most(strip, n - i), b, sums, &f, share);
+			direct_strips(p, class, x, at, to, n, sums, &f, share);
 		}
 		summed += (h1 - h0) * p->ow;
 		if ((p->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
@@ -329,7 +334,8 @@ static long band_pixels(long k, long floats) {
 	return k > 1 ? BAND_PIXELS : at_least(STRIP, BAND_FLOATS / floats / STRIP * STRIP);
 }
 
-static void direct_conv(struct pool *pool, struct direct *p) {
+// direct_plan cuts the work and packs the weights.
+static void direct_plan(struct pool *pool, struct direct *p) {
 	p->pool = pool;
 	p->pad = p->k / 2;
 	p->wide = p->o <= VL ? VL : COLS * VL;
@@ -360,11 +366,15 @@ static void direct_conv(struct pool *pool, struct direct *p) {
 			class->w_stride = class->rows * class->cols * p->c * p->wide;
 			w += class->w_stride * p->blocks;
 		}
+	pool_run(pool, direct_weights_piece, p, p->blocks);
+}
+
+static void direct_conv(struct pool *pool, struct direct *p) {
+	direct_plan(pool, p);
 	if (p->out.mode & SUM)
 		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
 	p->period = period_of(p->c);
 	p->all = repeat_coefficients(pool, COEFFICIENTS, p->in, p->c, p->period);
-	pool_run(pool, direct_weights_piece, p, p->blocks);
 	pool_run(pool, direct_piece, p, p->pieces);
 	if (p->out.mode & SUM)
 		reduce(p->out.sums, p->sums, 2 * p->o, p->pieces);
@@ -379,12 +389,16 @@ static void direct(struct pool *pool, const struct job *job) {
 	direct_conv(pool, &p);
 }
 
+static struct direct direct_backward(const struct job *flat) {
+	return (struct direct){
+		.n = flat->n, .k = flat->k, .stride = flat->stride, .h = flat->oh, .w = flat->ow, .c = flat->o, .backward = 1,
+		.oh = flat->h, .ow = flat->w, .o = flat->c, .weights = flat->weights, .in = flat->grad, .out = flat->out,
+	};
+}
+
 static void direct_grad_data(struct pool *pool, const struct job *job) {
 	const struct job flat = flattened(job);
-	struct direct p = {
-		.n = flat.n, .k = flat.k, .stride = flat.stride, .h = flat.oh, .w = flat.ow, .c = flat.o, .backward = 1,
-		.oh = flat.h, .ow = flat.w, .o = flat.c, .weights = flat.weights, .in = flat.grad, .out = flat.out,
-	};
+	struct direct p = direct_backward(&flat);
 	direct_conv(pool, &p);
 }
 
@@ -452,6 +466,41 @@ static const float *pack_gradient(const struct direct_grad *p, long pixel, long 
 	return to;
 }
 
+// A band's part of dw: all its rows and channels, for high x wide pixels.
+static void direct_grad_band(const struct direct_grad *p, const float *x, const long *at, long high, long wide, const float *z, float *dw, struct ahead *f, long share) {
+	const long x_row = p->stride / p->row_step * p->pitch, x_col = p->stride * p->c, padded = p->blocks * p->wide;
+	if (x_row == wide * x_col) {
+		wide *= high;
+		high = 1;
+	}
+	for (long b = 0; b < p->blocks; b++)
+		for (long r = 0; r < p->rows; r += ROWS) {
+			fetch(f, share);
+			float *d = dw + (b * p->rows + r) * p->wide;
+			if (p->wide == COLS * VL)
+				direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
+			else
+				direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
+		}
+}
+
+// Where the rows of dw read a packed band.
+static void direct_grad_rows(const struct direct_grad *p, long *at) {
+	for (long r = 0; r < p->rows; r++) {
+		const long last = at_most(r, p->k * p->k * p->c - 1), tap = last / p->c;
+		at[r] = tap / p->k * p->pitch + tap % p->k * p->c + last % p->c;
+	}
+}
+
+// The sums of a band's gradients are added to a piece's; sums is all zeros, before and afterwards.
+static void direct_grad_bias(const struct direct_grad *p, const float *z, long pixels, float *sums, double *bias) {
+	const long padded = p->blocks * p->wide;
+	for (long i = 0; i < pixels; i++)
+		for (long o = 0; o < padded; o += VL)
+			store(sums + o, load(sums + o) + load(z + i * padded + o));
+	add_up(bias, sums, p->o);
+}
+
 static void direct_grad_piece(void *context, long piece, int worker) {
 	const struct direct_grad *p = context;
 	const long padded = p->blocks * p->wide;
@@ -462,10 +511,7 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 	long *at = (long *)(packed_z + z_floats);
 	float *sums = packed_z + z_floats + list_floats;
 	memset(sums, 0, sizeof(float) * (size_t)padded);
-	for (long r = 0; r < p->rows; r++) {
-		const long last = at_most(r, p->k * p->k * p->c - 1), tap = last / p->c;
-		at[r] = tap / p->k * p->pitch + tap % p->k * p->c + last % p->c;
-	}
+	direct_grad_rows(p, at);
 	float *dw = p->dw + piece * p->blocks * p->rows * p->wide;
 	memset(dw, 0, sizeof(float) * (size_t)(p->blocks * p->rows * p->wide));
 	const long units = p->n * p->bands;
@@ -473,35 +519,16 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
 		const long packed_rows = ((h1 - h0 - 1) * p->stride + p->k - 1) / p->row_step + 1;
 		const float *x = pack_rows(&p->in, p->in_period, image, p->h, p->w, p->c, h0 * p->stride - p->pad, packed_rows, p->row_step, p->pad, packed_x);
-		long high = h1 - h0, wide = p->ow;
-		const float *z = pack_gradient(p, (image * p->oh + h0) * p->ow, high * wide, packed_z);
-		if (p->bias) {
-			for (long i = 0; i < high * wide; i++)
-				for (long o = 0; o < padded; o += VL)
-					store(sums + o, load(sums + o) + load(z + i * padded + o));
-			add_up(p->bias + piece * p->o, sums, p->o);
-		}
-		const long x_row = p->stride / p->row_step * p->pitch, x_col = p->stride * p->c;
-		if (x_row == wide * x_col) {
-			wide *= high;
-			high = 1;
-		}
+		const float *z = pack_gradient(p, (image * p->oh + h0) * p->ow, (h1 - h0) * p->ow, packed_z);
+		if (p->bias)
+			direct_grad_bias(p, z, (h1 - h0) * p->ow, sums, p->bias + piece * p->o);
 		struct ahead f = {.n = 0};
 		if (u + 1 < units) {
 			const long next = (u + 1) / p->bands, from = (u + 1) % p->bands * p->band, rows = at_most(p->band, p->oh - from);
 			fetch_rows(&f, &p->in, p->h, p->w * p->c, next, from * p->stride - p->pad, p->packed_rows);
 			fetch_source(&f, &p->grad, (next * p->oh + from) * p->ow * p->o, rows * p->ow * p->o);
 		}
-		const long share = fetch_share(&f, p->blocks * p->rows / ROWS);
-		for (long b = 0; b < p->blocks; b++)
-			for (long r = 0; r < p->rows; r += ROWS) {
-				fetch(&f, share);
-				float *d = dw + (b * p->rows + r) * p->wide;
-				if (p->wide == COLS * VL)
-					direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
-				else
-					direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
-			}
+		direct_grad_band(p, x, at, h1 - h0, p->ow, z, dw, &f, fetch_share(&f, p->blocks * p->rows / ROWS));
 	}
 }
 
@@ -520,8 +547,8 @@ static void direct_grad_sum_piece(void *context, long piece, int worker) {
 		}
 }
 
-static void direct_grad_weights(struct pool *pool, const struct job *original) {
-	const struct job job = flattened(original);
+// direct_grad_plan cuts the work, and has memory for all but the biases' sums.
+static struct direct_grad direct_grad_plan(struct pool *pool, struct job job) {
 	struct direct_grad p = {
 		.pool = pool, .n = job.n, .h = job.h, .w = job.w, .c = job.c, .oh = job.oh, .ow = job.ow, .o = job.o,
 		.k = job.k, .stride = job.stride, .pad = job.k / 2, .result = job.dw,
@@ -537,14 +564,91 @@ static void direct_grad_weights(struct pool *pool, const struct job *original) {
 	const long size = p.blocks * p.rows * p.wide;
 	p.pieces = at_most(p.n * p.bands, at_least(2, at_most(16, MOST_PARTIAL / size)));
 	p.dw = pool_shared(pool, PARTIALS, p.pieces * size * (long)sizeof(float));
-	if (job.dbias)
-		p.bias = sum_partials(pool, p.o, p.pieces);
 	p.in_period = period_of(p.c);
 	p.grad_period = period_of(p.o);
 	p.in = repeat_coefficients(pool, COEFFICIENTS, job.in, p.c, p.in_period);
 	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period); // no tiles here, so their memory is free
+	return p;
+}
+
+static void direct_grad_weights(struct pool *pool, const struct job *original) {
+	const struct job job = flattened(original);
+	struct direct_grad p = direct_grad_plan(pool, job);
+	if (job.dbias)
+		p.bias = sum_partials(pool, p.o, p.pieces);
 	pool_run(pool, direct_grad_piece, &p, p.pieces);
 	pool_run(pool, direct_grad_sum_piece, &p, p.rows / ROWS);
 	if (job.dbias)
 		reduce_floats(job.dbias, p.bias, p.o, p.pieces);
+}
+
+// Both gradients of a 1x1 convolution with stride 1: a band is packed once, and used for both while it is near.
+struct direct_both {
+	struct direct_grad weights;
+	struct direct data;
+	double *sums; // [pieces][2*c + o]: of data, then of the bias
+	int bias;     // is asked for
+};
+
+static void direct_both_piece(void *context, long piece, int worker) {
+	const struct direct_both *both = context;
+	const struct direct_grad *p = &both->weights;
+	const struct direct *d = &both->data;
+	const long padded = p->blocks * p->wide, lists = round_up(2 * (p->band + ROWS), BLOCK), rows = round_up(2 * p->rows, BLOCK);
+	float *packed_x = pool_scratch(p->pool, worker, p->band * (p->c + padded) + 2 * BLOCK + 2 * lists + rows + 2 * p->c + padded);
+	float *packed_z = packed_x + round_up(p->band * p->c, BLOCK);
+	long *at = (long *)(packed_z + round_up(p->band * padded, BLOCK)), *z_at = at + rows / 2, *to = z_at + lists / 2;
+	float *sums = (float *)(to + lists / 2), *bias = sums + 2 * p->c;
+	memset(sums, 0, sizeof(float) * (size_t)(2 * p->c + padded));
+	direct_grad_rows(p, at);
+	float *dw = p->dw + piece * p->blocks * p->rows * p->wide;
+	memset(dw, 0, sizeof(float) * (size_t)(p->blocks * p->rows * p->wide));
+	double *total = both->sums + piece * (2 * p->c + p->o);
+	long summed = 0;
+	for (long u = cut_at(p->bands, p->pieces, piece), end = cut_at(p->bands, p->pieces, piece + 1); u < end; u++) {
+		const long first = u * p->band, n = at_most(p->band, p->oh - first);
+		const float *x = pack_rows(&p->in, p->in_period, 0, p->h, 1, p->c, first, n, 1, 0, packed_x);
+		const float *z = pack_gradient(p, first, n, packed_z);
+		if (both->bias)
+			direct_grad_bias(p, z, n, bias, total + 2 * p->c);
+		struct ahead f = {.n = 0};
+		const long next = first + n, more = at_most(p->band, p->oh - next);
+		fetch_source(&f, &p->in, next * p->c, more * p->c);
+		fetch_source(&f, &p->grad, next * p->o, more * p->o);
+		struct sink out = d->out;
+		if (out.through == p->in.x)
+			out.mode &= ~THROUGH; // is fetched already
+		fetch_sink(&f, &out, next * p->c, more * p->c);
+		const long share = fetch_share(&f, p->blocks * p->rows / ROWS + d->blocks * (n + ROWS - 1) / ROWS);
+		direct_grad_band(p, x, at, n, 1, z, dw, &f, share);
+		for (long i = 0; i < n; i++) {
+			z_at[i] = i * padded;
+			to[i] = first + i;
+		}
+		direct_strips(d, d->classes, z, z_at, to, n, sums, &f, share);
+		summed += n;
+		if ((d->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
+			add_up(total, sums, 2 * p->c);
+			summed = 0;
+		}
+	}
+}
+
+static void direct_grads(struct pool *pool, const struct job *original) {
+	const struct job job = flattened(original);
+	struct direct_both p = {.weights = direct_grad_plan(pool, job), .data = direct_backward(&job), .bias = job.dbias != NULL};
+	direct_plan(pool, &p.data);
+	const long width = 2 * job.c + job.o;
+	p.sums = sum_partials(pool, width, p.weights.pieces);
+	pool_run(pool, direct_both_piece, &p, p.weights.pieces);
+	pool_run(pool, direct_grad_sum_piece, &p.weights, p.weights.rows / ROWS);
+	for (long i = 0; i < width; i++) {
+		double sum = 0;
+		for (long k = 0; k < p.weights.pieces; k++)
+			sum += p.sums[k * width + i];
+		if (i < 2 * job.c && (job.out.mode & SUM))
+			job.out.sums[i] = sum;
+		if (i >= 2 * job.c && job.dbias)
+			job.dbias[i - 2 * job.c] = (float)sum;
+	}
 }

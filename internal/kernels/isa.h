@@ -72,7 +72,7 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 	{ \
 		.name = isa, \
 		.run = { \
-			[CONV] = conv, [CONV_GRAD_DATA] = conv_grad_data, [CONV_GRAD_WEIGHTS] = conv_grad_weights, [MAP] = map, \
+			[CONV] = conv, [CONV_GRAD_DATA] = conv_grad_data, [CONV_GRAD_WEIGHTS] = conv_grad_weights, [CONV_GRADS] = direct_grads, [MAP] = map, \
 			[MAX_POOL] = max_pool, [MAX_POOL_GRAD] = max_pool_grad, [AVG_POOL] = avg_pool, [AVG_POOL_GRAD] = avg_pool_grad, \
 			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [BLEND] = blend, [BLEND_GRAD] = blend_grad, \
 			[EXCITE] = excite, [EXCITE_GRAD] = excite_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, [PEAK] = peak, \

@@ -58,6 +58,14 @@ type ReadGrad[T Float] struct {
 	Joined  []T // as G, or nil; may be R
 }
 
+// written is how to read the gradient once it is there as one array, if it is stored as one.
+func (g ReadGrad[T]) written() ReadGrad[T] {
+	if g.Joined == nil {
+		return g
+	}
+	return ReadGrad[T]{G: g.Joined}
+}
+
 // WriteGrad is what a kernel does with the gradient g of an activation that was read as Through: Residual is added, and with
 // Through.ReLU, g is kept where the value before the ReLU was above 0 and zeroed elsewhere; likewise with Gate, where that is
 // above 0. It is stored in G.
@@ -107,6 +115,8 @@ type Backend[T Float] interface {
 	// ConvGradWeights: dw[a,b,c,o] = sum over n,i,j of v[n, i*Stride+a-K/2, j*Stride+b-K/2, c] * g[n,i,j,o];
 	// dbias[o] = sum over n,i,j of g[n,i,j,o] unless dbias is nil.
 	ConvGradWeights(c Conv, in Read[T], g ReadGrad[T], dw, dbias []T)
+	// ConvGrads is both, for a little less.
+	ConvGrads(c Conv, w []T, in Read[T], g ReadGrad[T], out WriteGrad[T], dw, dbias []T)
 
 	// Stats: sums[c] = sum of x[...,c], sums[channels+c] = sum of x[...,c]^2.
 	Stats(x []T, channels int, sums []float64)

@@ -336,6 +336,17 @@ func checkConv(t *testing.T, n *Native, seed uint64, c Conv) {
 		l.close("dw", dw, wantDW)
 		l.close("dbias", dbias, wantDB)
 		l.close("joined", g.Joined, wantG.Joined)
+
+		g, dx = l.readGrad(c.outputs(), c.O), l.writeGrad(c.inputs(), c.C)
+		wantG, wantDX = wideReadGrad(g), wideWriteGrad(dx)
+		truth.ConvGrads(c, wide(w), wideRead(in), wantG, wantDX, wantDW, wantDB)
+		n.ConvGrads(c, w, in, g, dx, dw, dbias)
+		l.intact()
+		l.close("dx", dx.G, wantDX.G)
+		l.sums(dx.Sums, wantDX.Sums, wantDX.G, wantDX.Through.X)
+		l.close("dw", dw, wantDW)
+		l.close("dbias", dbias, wantDB)
+		l.close("joined", g.Joined, wantG.Joined)
 	})
 }
 

@@ -337,7 +337,7 @@ func (n *Native) ConvGradData(c Conv, w []float32, g ReadGrad[float32], out Writ
 	if g.Joined != nil {
 		// Pixels are read several times here, but may be stored over what they were made of only once.
 		n.MapGrad(g, c.O, WriteGrad[float32]{G: g.Joined})
-		g = ReadGrad[float32]{G: g.Joined}
+		g = g.written()
 	}
 	j := n.begin()
 	n.setConv(j, c)
@@ -357,6 +357,28 @@ func (n *Native) ConvGradWeights(c Conv, in Read[float32], g ReadGrad[float32], 
 	n.setConv(j, c)
 	j.in, j.grad, j.dw, j.dbias = n.source(in, c.C), n.gradient(g), n.floats(dw), n.floats(dbias)
 	n.run(C.CONV_GRAD_WEIGHTS)
+}
+
+// ConvGrads implements [Backend]. With a 1x1 kernel and stride 1 it is one pass.
+func (n *Native) ConvGrads(c Conv, w []float32, in Read[float32], g ReadGrad[float32], out WriteGrad[float32], dw, dbias []float32) {
+	if c.K != 1 || c.Stride != 1 {
+		n.ConvGradWeights(c, in, g, dw, dbias)
+		n.ConvGradData(c, w, g.written(), out)
+		return
+	}
+	c.check()
+	need("w", w, c.weights())
+	need("dw", dw, c.weights())
+	optional("dbias", dbias, c.O)
+	in.check(c.inputs(), c.C)
+	g.check(c.outputs(), c.O)
+	out.check(c.inputs(), c.C)
+	j := n.begin()
+	n.setConv(j, c)
+	j.weights, j.in, j.grad, j.out = n.floats(w), n.source(in, c.C), n.gradient(g), n.gradSink(out, c.C)
+	j.dw, j.dbias = n.floats(dw), n.floats(dbias)
+	n.run(C.CONV_GRADS)
+	noProducts(out)
 }
 
 // Stats implements [Backend].

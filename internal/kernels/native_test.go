@@ -50,10 +50,13 @@ func everything(t *testing.T, n *Native, c Conv) []float32 {
 	n.Conv(c, w, in, out)
 	n.ConvGradData(c, w, g, dx)
 	n.ConvGradWeights(c, in, g, dw, dbias)
+	both := WriteGrad[float32]{G: l.empty("both dx", c.inputs()), Through: in, Sums: make([]float64, 2*c.C)}
+	bothDW := l.empty("both dw", c.weights())
+	n.ConvGrads(c, w, in, g, both, bothDW, nil)
 	stats := make([]float64, 2*c.O)
 	n.Stats(out.Y, c.O, stats)
-	all := append(append(append(append([]float32(nil), out.Y...), dx.G...), dw...), dbias...)
-	for _, sums := range [][]float64{out.Sums, dx.Sums, stats} {
+	all := slices.Concat(out.Y, dx.G, dw, dbias, both.G, bothDW)
+	for _, sums := range [][]float64{out.Sums, dx.Sums, both.Sums, stats} {
 		for _, s := range sums {
 			bits := math.Float64bits(s)
 			all = append(all, math.Float32frombits(uint32(bits)), math.Float32frombits(uint32(bits>>32)))

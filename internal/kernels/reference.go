@@ -191,6 +191,12 @@ func sumRows[T Float](x, sum []T) {
 	narrow(sum, total)
 }
 
+// ConvGrads implements [Backend].
+func (r Reference[T]) ConvGrads(c Conv, w []T, in Read[T], g ReadGrad[T], out WriteGrad[T], dw, dbias []T) {
+	r.ConvGradWeights(c, in, g, dw, dbias)
+	r.ConvGradData(c, w, g.written(), out)
+}
+
 // Stats implements [Backend].
 func (Reference[T]) Stats(x []T, channels int, sums []float64) {
 	whole(len(x), channels)

@@ -71,6 +71,16 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	if writes {
 		o.shape, o.fixed = tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}, nil
 	}
+	// Of a 1x1 convolution it has the data's gradient as its second result, for both read the same and do little with it. A
+	// plain view's is left to sumBehind.
+	both := c.K == 1 && c.Stride == 1 && !v.plain() && g.differentiates(v)
+	reads := append(append(G.Nodes{}, src.inputs...), x...)
+	if both {
+		reads = append(reads, w)
+		o.kind, o.macs = "conv grads", 2*macs
+		o.second = (&op[T]{kind: "fetch", name: name + ".input", shape: tensor.Shape{g.batch, c.H, c.W, c.C}}).summing(c.C)
+		o.second.run = func([][]T, []T) {}
+	}
 	readSrc := src
 	o.run = func(in [][]T, out []T) {
 		c := c
@@ -79,9 +89,15 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 		if writes {
 			r.Joined = out[:g.Rows*outSize]
 		}
-		g.k.ConvGradWeights(c, read(v, in[at:], g.Rows*inSize), r, weights, biases)
+		view := read(v, in[at:], g.Rows*inSize)
+		if both {
+			y := kernels.WriteGrad[T]{G: o.second.buf[:g.Rows*inSize], Through: view, Sums: o.second.sums}
+			g.k.ConvGrads(c, in[len(reads)-1], view, r, y, weights, biases)
+			return
+		}
+		g.k.ConvGradWeights(c, view, r, weights, biases)
 	}
-	first := g.apply(o, append(append(G.Nodes{}, src.inputs...), x...)...)
+	first := g.apply(o, reads...)
 	dw, whole = first, grad
 	if writes {
 		dw, whole = g.fetch(name+".weight", first, weights, shape...), first
@@ -91,6 +107,9 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 		dbias = g.fetch(name+".bias", first, biases, c.O)
 	}
 
+	if both {
+		return dw, dbias, g.apply(o.second, first), whole
+	}
 	if !g.differentiates(v) {
 		return dw, dbias, nil, whole
 	}

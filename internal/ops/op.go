@@ -34,6 +34,7 @@ type op[T kernels.Float] struct {
 	chance *Chance // of the part of the net that it belongs to; nil where every step computes it
 	leaves bool    // an output, or an operation with another chance reads the result
 	beside [][]T   // outputs that it fills besides its result
+	second *op[T]  // another operation whose result it fills too
 	join   *join   // set where the operation is a gradient that its reader can compute while it loads
 	// behind makes an operation in place of this one, a gradient of an activation that was not normalised: see sumBehind.
 	behind func(inputs ...*G.Node) *G.Node
@@ -83,6 +84,9 @@ func (o *op[T]) Do(values ...G.Value) (result G.Value, err error) {
 	defer OutOfMemory(&err)
 	if o.value == nil {
 		o.lend()
+		if o.second != nil {
+			o.second.lend()
+		}
 	}
 	for i, v := range values {
 		o.in[i] = slice[T](v)

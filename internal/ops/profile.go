@@ -11,18 +11,19 @@ const (
 	Forward        = "forward" // of convolutions and dense layers, as the two that follow
 	DataGradient   = "data gradient"
 	WeightGradient = "weight gradient"
-	Normalisation  = "normalisation" // and additions, gates, all that goes over a map value by value
+	BothGradients  = "both gradients" // of 1x1 convolutions
+	Normalisation  = "normalisation"  // and additions, gates, all that goes over a map value by value
 	Pooling        = "pooling"
 	Other          = "other"
 )
 
 // Groups are the groups in the order in which they are shown.
-var Groups = []string{Forward, DataGradient, WeightGradient, Normalisation, Pooling, Other}
+var Groups = []string{Forward, DataGradient, WeightGradient, BothGradients, Normalisation, Pooling, Other}
 
 var groups = map[string]string{
 	"conv": Forward, "dense": Forward,
 	"conv grad data": DataGradient, "dense grad data": DataGradient,
-	"conv grad weights": WeightGradient, "dense grad weights": WeightGradient, "fetch": WeightGradient,
+	"conv grad weights": WeightGradient, "dense grad weights": WeightGradient, "fetch": WeightGradient, "conv grads": BothGradients,
 	"norm": Normalisation, "norm grad": Normalisation, "past": Normalisation,
 	"through": Normalisation, "map": Normalisation, "map grad": Normalisation, "join": Normalisation,
 	"add relu": Normalisation, "add relu grad": Normalisation, "blend": Normalisation, "blend grad": Normalisation,
