@@ -43,7 +43,7 @@ func BenchmarkConv(b *testing.B) {
 		}
 		for _, threads := range []int{1, 2} {
 			for _, c := range benchConvs {
-				for _, what := range []string{"forward", "data", "weights"} {
+				for _, what := range []string{"forward", "data", "weights", "both"} {
 					b.Run(fmt.Sprintf("%s/%d/%s/%dx%dx%d_%dto%d_s%d", isa, threads, what, c.H, c.W, c.K, c.C, c.O, c.Stride), func(b *testing.B) {
 						benchConv(b, nativeOf(b, isa, threads), what, c)
 					})
@@ -70,6 +70,7 @@ func benchConv(b *testing.B, n *Native, what string, c Conv) {
 		return x
 	}
 	w, x, y, r := buffer(c.weights()), buffer(c.inputs()), buffer(c.outputs()), buffer(max(c.inputs(), c.outputs()))
+	dw, dx := buffer(c.weights()), buffer(c.inputs())
 	in := Read[float32]{X: x, Scale: ones(c.C), Shift: make([]float32, c.C), ReLU: true}
 	grad := ReadGrad[float32]{G: y, X: r[:c.outputs()], A: ones(c.O), B: ones(c.O), C: ones(c.O)}
 	run := map[string]func(){
@@ -77,9 +78,12 @@ func benchConv(b *testing.B, n *Native, what string, c Conv) {
 			n.Conv(c, w, in, Write[float32]{Y: y, Residual: r[:c.outputs()], Sums: make([]float64, 2*c.O)})
 		},
 		"data": func() {
-			n.ConvGradData(c, w, grad, WriteGrad[float32]{G: x, Through: Read[float32]{X: r[:c.inputs()], ReLU: true}, Sums: make([]float64, 2*c.C)})
+			n.ConvGradData(c, w, grad, WriteGrad[float32]{G: dx, Through: Read[float32]{X: r[:c.inputs()], ReLU: true}, Sums: make([]float64, 2*c.C)})
 		},
-		"weights": func() { n.ConvGradWeights(c, in, grad, w, nil) },
+		"weights": func() { n.ConvGradWeights(c, in, grad, dw, nil) },
+		"both": func() {
+			n.ConvGrads(c, w, in, grad, WriteGrad[float32]{G: dx, Through: in, Sums: make([]float64, 2*c.C)}, dw, nil)
+		},
 	}[what]
 	run()
 	best := time.Hour
@@ -89,6 +93,9 @@ func benchConv(b *testing.B, n *Native, what string, c Conv) {
 		best = min(best, time.Since(start))
 	}
 	flops := 2 * float64(c.MACs()) / 1e9
+	if what == "both" {
+		flops *= 2
+	}
 	b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds(), "GFLOP/s")
 	b.ReportMetric(flops/best.Seconds(), "best-GFLOP/s")
 	b.ReportMetric(best.Seconds()*1e3, "best-ms")
