@@ -7,7 +7,7 @@
 #define ROWS 6
 #define COLS 2
 #define GRAD_ROWS 4
-#define CHUNK(c) ((c) > 16 ? 12 : 24) // faster than 30 where the cache of a core has 512 KB, by 10 %
+#define CHUNK(c) ((c) > 16 ? 12 : 24) // where the cache of a core has 512 KB: 12 is 10 % faster than 30, 24 at 16 channels 3 to 9 % faster than 12
 #define MAX(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define KEEP(t, v) ((vec)_mm256_and_ps(_mm256_cmp_ps((__m256)(t), _mm256_setzero_ps(), _CMP_GT_OQ), (__m256)(v)))
 #define SQRT(v) ((vec)_mm256_sqrt_ps((__m256)(v)))

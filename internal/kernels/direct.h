@@ -407,7 +407,8 @@ static void direct_grad_data(struct pool *pool, const struct job *job) {
 //
 //	dw[row][o] = sum over pixels of x[at(row) + pixel] * z[pixel][o],  a row being one (a,b,c) of the weights
 //
-// for ROWS rows and WIDE channels at a time.
+// for ROWS rows and WIDE channels at a time. With a 1x1 kernel and stride 1 the gradient of the data can be made of the same Z,
+// a band after the other, while it is near.
 struct direct_grad {
 	struct pool *pool;
 	long n, h, w, c, oh, ow, o, k, stride, pad;
@@ -418,6 +419,7 @@ struct direct_grad {
 	float *dw;     // [pieces][o/WIDE][rows][WIDE]
 	double *bias;  // [pieces][o], or NULL
 	float *result; // [k,k,c,o]
+	struct direct *data; // whose gradient is made too, or NULL
 };
 
 // dw[row][cols*VL] += sum over h < high, w < wide of x[at[row] + h*x_row + w*x_col] * z[(h*wide + w)*z_step ...].
@@ -466,69 +468,77 @@ static const float *pack_gradient(const struct direct_grad *p, long pixel, long 
 	return to;
 }
 
-// A band's part of dw: all its rows and channels, for high x wide pixels.
-static void direct_grad_band(const struct direct_grad *p, const float *x, const long *at, long high, long wide, const float *z, float *dw, struct ahead *f, long share) {
-	const long x_row = p->stride / p->row_step * p->pitch, x_col = p->stride * p->c, padded = p->blocks * p->wide;
-	if (x_row == wide * x_col) {
-		wide *= high;
-		high = 1;
-	}
-	for (long b = 0; b < p->blocks; b++)
-		for (long r = 0; r < p->rows; r += ROWS) {
-			fetch(f, share);
-			float *d = dw + (b * p->rows + r) * p->wide;
-			if (p->wide == COLS * VL)
-				direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
-			else
-				direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, d);
-		}
-}
-
-// Where the rows of dw read a packed band.
-static void direct_grad_rows(const struct direct_grad *p, long *at) {
+static void direct_grad_piece(void *context, long piece, int worker) {
+	const struct direct_grad *p = context;
+	const struct direct *d = p->data;
+	const long padded = p->blocks * p->wide;
+	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), z_floats = round_up(p->band * p->ow * padded, BLOCK);
+	const long list_floats = round_up(2 * p->rows, BLOCK), pixel_floats = d ? round_up(2 * (p->band + ROWS), BLOCK) : 0;
+	float *packed_x = pool_scratch(p->pool, worker, x_floats + z_floats + list_floats + 2 * pixel_floats + padded + 2 * p->c);
+	float *packed_z = packed_x + x_floats;
+	long *at = (long *)(packed_z + z_floats), *z_at = at + list_floats / 2, *to = z_at + pixel_floats / 2;
+	float *sums = (float *)(to + pixel_floats / 2), *data_sums = sums + padded;
+	memset(sums, 0, sizeof(float) * (size_t)(padded + 2 * p->c));
 	for (long r = 0; r < p->rows; r++) {
 		const long last = at_most(r, p->k * p->k * p->c - 1), tap = last / p->c;
 		at[r] = tap / p->k * p->pitch + tap % p->k * p->c + last % p->c;
 	}
-}
-
-// The sums of a band's gradients are added to a piece's; sums is all zeros, before and afterwards.
-static void direct_grad_bias(const struct direct_grad *p, const float *z, long pixels, float *sums, double *bias) {
-	const long padded = p->blocks * p->wide;
-	for (long i = 0; i < pixels; i++)
-		for (long o = 0; o < padded; o += VL)
-			store(sums + o, load(sums + o) + load(z + i * padded + o));
-	add_up(bias, sums, p->o);
-}
-
-static void direct_grad_piece(void *context, long piece, int worker) {
-	const struct direct_grad *p = context;
-	const long padded = p->blocks * p->wide;
-	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), z_floats = round_up(p->band * p->ow * padded, BLOCK);
-	const long list_floats = round_up(2 * p->rows, BLOCK);
-	float *packed_x = pool_scratch(p->pool, worker, x_floats + z_floats + list_floats + padded);
-	float *packed_z = packed_x + x_floats;
-	long *at = (long *)(packed_z + z_floats);
-	float *sums = packed_z + z_floats + list_floats;
-	memset(sums, 0, sizeof(float) * (size_t)padded);
-	direct_grad_rows(p, at);
 	float *dw = p->dw + piece * p->blocks * p->rows * p->wide;
 	memset(dw, 0, sizeof(float) * (size_t)(p->blocks * p->rows * p->wide));
-	const long units = p->n * p->bands;
-	for (long u = cut_at(units, p->pieces, piece); u < cut_at(units, p->pieces, piece + 1); u++) {
+	const long units = p->n * p->bands, end = cut_at(units, p->pieces, piece + 1);
+	long summed = 0;
+	for (long u = cut_at(units, p->pieces, piece); u < end; u++) {
 		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
+		const long first = (image * p->oh + h0) * p->ow, pixels = (h1 - h0) * p->ow;
 		const long packed_rows = ((h1 - h0 - 1) * p->stride + p->k - 1) / p->row_step + 1;
 		const float *x = pack_rows(&p->in, p->in_period, image, p->h, p->w, p->c, h0 * p->stride - p->pad, packed_rows, p->row_step, p->pad, packed_x);
-		const float *z = pack_gradient(p, (image * p->oh + h0) * p->ow, (h1 - h0) * p->ow, packed_z);
-		if (p->bias)
-			direct_grad_bias(p, z, (h1 - h0) * p->ow, sums, p->bias + piece * p->o);
+		long high = h1 - h0, wide = p->ow;
+		const float *z = pack_gradient(p, first, pixels, packed_z);
+		if (p->bias) {
+			for (long i = 0; i < pixels; i++)
+				for (long o = 0; o < padded; o += VL)
+					store(sums + o, load(sums + o) + load(z + i * padded + o));
+			add_up(p->bias + piece * p->o, sums, p->o);
+		}
+		const long x_row = p->stride / p->row_step * p->pitch, x_col = p->stride * p->c;
+		if (x_row == wide * x_col) {
+			wide *= high;
+			high = 1;
+		}
 		struct ahead f = {.n = 0};
 		if (u + 1 < units) {
 			const long next = (u + 1) / p->bands, from = (u + 1) % p->bands * p->band, rows = at_most(p->band, p->oh - from);
 			fetch_rows(&f, &p->in, p->h, p->w * p->c, next, from * p->stride - p->pad, p->packed_rows);
 			fetch_source(&f, &p->grad, (next * p->oh + from) * p->ow * p->o, rows * p->ow * p->o);
+			if (d) {
+				struct sink out = d->out;
+				if (out.through == p->in.x)
+					out.mode &= ~THROUGH; // is fetched already
+				fetch_sink(&f, &out, from * p->c, rows * p->c);
+			}
 		}
-		direct_grad_band(p, x, at, h1 - h0, p->ow, z, dw, &f, fetch_share(&f, p->blocks * p->rows / ROWS));
+		const long share = fetch_share(&f, p->blocks * p->rows / ROWS + (d ? d->blocks * (pixels + ROWS - 1) / ROWS : 0));
+		for (long b = 0; b < p->blocks; b++)
+			for (long r = 0; r < p->rows; r += ROWS) {
+				fetch(&f, share);
+				float *to_dw = dw + (b * p->rows + r) * p->wide;
+				if (p->wide == COLS * VL)
+					direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, to_dw);
+				else
+					direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, to_dw);
+			}
+		if (!d)
+			continue;
+		for (long i = 0; i < pixels; i++) {
+			z_at[i] = i * padded;
+			to[i] = first + i;
+		}
+		direct_strips(d, d->classes, z, z_at, to, pixels, data_sums, &f, share);
+		summed += pixels;
+		if ((d->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
+			add_up(d->sums + piece * 2 * p->c, data_sums, 2 * p->c);
+			summed = 0;
+		}
 	}
 }
 
@@ -547,11 +557,10 @@ static void direct_grad_sum_piece(void *context, long piece, int worker) {
 		}
 }
 
-// direct_grad_plan cuts the work, and has memory for all but the biases' sums.
-static struct direct_grad direct_grad_plan(struct pool *pool, struct job job) {
+static void direct_grad(struct pool *pool, struct job job, struct direct *data) {
 	struct direct_grad p = {
 		.pool = pool, .n = job.n, .h = job.h, .w = job.w, .c = job.c, .oh = job.oh, .ow = job.ow, .o = job.o,
-		.k = job.k, .stride = job.stride, .pad = job.k / 2, .result = job.dw,
+		.k = job.k, .stride = job.stride, .pad = job.k / 2, .result = job.dw, .data = data,
 	};
 	p.wide = p.o <= VL ? VL : COLS * VL;
 	p.blocks = (p.o + p.wide - 1) / p.wide;
@@ -564,91 +573,32 @@ static struct direct_grad direct_grad_plan(struct pool *pool, struct job job) {
 	const long size = p.blocks * p.rows * p.wide;
 	p.pieces = at_most(p.n * p.bands, at_least(2, at_most(16, MOST_PARTIAL / size)));
 	p.dw = pool_shared(pool, PARTIALS, p.pieces * size * (long)sizeof(float));
+	const long biases = job.dbias ? p.o : 0, data_sums = data && (data->out.mode & SUM) ? 2 * p.c : 0;
+	double *sums = sum_partials(pool, biases + data_sums, p.pieces);
+	if (biases)
+		p.bias = sums;
+	if (data_sums)
+		data->sums = sums + p.pieces * biases;
 	p.in_period = period_of(p.c);
 	p.grad_period = period_of(p.o);
 	p.in = repeat_coefficients(pool, COEFFICIENTS, job.in, p.c, p.in_period);
 	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period); // no tiles here, so their memory is free
-	return p;
-}
-
-static void direct_grad_weights(struct pool *pool, const struct job *original) {
-	const struct job job = flattened(original);
-	struct direct_grad p = direct_grad_plan(pool, job);
-	if (job.dbias)
-		p.bias = sum_partials(pool, p.o, p.pieces);
 	pool_run(pool, direct_grad_piece, &p, p.pieces);
 	pool_run(pool, direct_grad_sum_piece, &p, p.rows / ROWS);
-	if (job.dbias)
-		reduce_floats(job.dbias, p.bias, p.o, p.pieces);
+	if (biases)
+		reduce_floats(job.dbias, p.bias, biases, p.pieces);
+	if (data_sums)
+		reduce(data->out.sums, data->sums, data_sums, p.pieces);
 }
 
-// Both gradients of a 1x1 convolution with stride 1: a band is packed once, and used for both while it is near.
-struct direct_both {
-	struct direct_grad weights;
-	struct direct data;
-	double *sums; // [pieces][2*c + o]: of data, then of the bias
-	int bias;     // is asked for
-};
-
-static void direct_both_piece(void *context, long piece, int worker) {
-	const struct direct_both *both = context;
-	const struct direct_grad *p = &both->weights;
-	const struct direct *d = &both->data;
-	const long padded = p->blocks * p->wide, lists = round_up(2 * (p->band + ROWS), BLOCK), rows = round_up(2 * p->rows, BLOCK);
-	float *packed_x = pool_scratch(p->pool, worker, p->band * (p->c + padded) + 2 * BLOCK + 2 * lists + rows + 2 * p->c + padded);
-	float *packed_z = packed_x + round_up(p->band * p->c, BLOCK);
-	long *at = (long *)(packed_z + round_up(p->band * padded, BLOCK)), *z_at = at + rows / 2, *to = z_at + lists / 2;
-	float *sums = (float *)(to + lists / 2), *bias = sums + 2 * p->c;
-	memset(sums, 0, sizeof(float) * (size_t)(2 * p->c + padded));
-	direct_grad_rows(p, at);
-	float *dw = p->dw + piece * p->blocks * p->rows * p->wide;
-	memset(dw, 0, sizeof(float) * (size_t)(p->blocks * p->rows * p->wide));
-	double *total = both->sums + piece * (2 * p->c + p->o);
-	long summed = 0;
-	for (long u = cut_at(p->bands, p->pieces, piece), end = cut_at(p->bands, p->pieces, piece + 1); u < end; u++) {
-		const long first = u * p->band, n = at_most(p->band, p->oh - first);
-		const float *x = pack_rows(&p->in, p->in_period, 0, p->h, 1, p->c, first, n, 1, 0, packed_x);
-		const float *z = pack_gradient(p, first, n, packed_z);
-		if (both->bias)
-			direct_grad_bias(p, z, n, bias, total + 2 * p->c);
-		struct ahead f = {.n = 0};
-		const long next = first + n, more = at_most(p->band, p->oh - next);
-		fetch_source(&f, &p->in, next * p->c, more * p->c);
-		fetch_source(&f, &p->grad, next * p->o, more * p->o);
-		struct sink out = d->out;
-		if (out.through == p->in.x)
-			out.mode &= ~THROUGH; // is fetched already
-		fetch_sink(&f, &out, next * p->c, more * p->c);
-		const long share = fetch_share(&f, p->blocks * p->rows / ROWS + d->blocks * (n + ROWS - 1) / ROWS);
-		direct_grad_band(p, x, at, n, 1, z, dw, &f, share);
-		for (long i = 0; i < n; i++) {
-			z_at[i] = i * padded;
-			to[i] = first + i;
-		}
-		direct_strips(d, d->classes, z, z_at, to, n, sums, &f, share);
-		summed += n;
-		if ((d->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
-			add_up(total, sums, 2 * p->c);
-			summed = 0;
-		}
-	}
+static void direct_grad_weights(struct pool *pool, const struct job *job) {
+	direct_grad(pool, flattened(job), NULL);
 }
 
-static void direct_grads(struct pool *pool, const struct job *original) {
-	const struct job job = flattened(original);
-	struct direct_both p = {.weights = direct_grad_plan(pool, job), .data = direct_backward(&job), .bias = job.dbias != NULL};
-	direct_plan(pool, &p.data);
-	const long width = 2 * job.c + job.o;
-	p.sums = sum_partials(pool, width, p.weights.pieces);
-	pool_run(pool, direct_both_piece, &p, p.weights.pieces);
-	pool_run(pool, direct_grad_sum_piece, &p.weights, p.weights.rows / ROWS);
-	for (long i = 0; i < width; i++) {
-		double sum = 0;
-		for (long k = 0; k < p.weights.pieces; k++)
-			sum += p.sums[k * width + i];
-		if (i < 2 * job.c && (job.out.mode & SUM))
-			job.out.sums[i] = sum;
-		if (i >= 2 * job.c && job.dbias)
-			job.dbias[i - 2 * job.c] = (float)sum;
-	}
+// Both gradients of a 1x1 convolution with stride 1.
+static void direct_grads(struct pool *pool, const struct job *job) {
+	const struct job flat = flattened(job);
+	struct direct data = direct_backward(&flat);
+	direct_plan(pool, &data);
+	direct_grad(pool, flat, &data);
 }

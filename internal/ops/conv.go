@@ -129,7 +129,8 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 				y.Through = read(v, in[wAt+1:], n)
 			}
 			if len(behind) > 0 {
-				y = behindReLU(in[len(inputs):], n, y)
+				y.Residual = in[len(inputs)][:n]
+				y = gated(y, in[len(inputs)+1:], n)
 			}
 			g.k.ConvGradData(c, in[wAt], src.read(in, g.Rows*outSize), y)
 		}

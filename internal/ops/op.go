@@ -36,7 +36,8 @@ type op[T kernels.Float] struct {
 	beside [][]T   // outputs that it fills besides its result
 	second *op[T]  // another operation whose result it fills too
 	join   *join   // set where the operation is a gradient that its reader can compute while it loads
-	// behind makes an operation in place of this one, a gradient of an activation that was not normalised: see sumBehind.
+	// behind makes an operation in place of this one, a gradient of an activation that was not normalised, which adds its
+	// first input to it and stops at the ReLU of the others: see sumBehind.
 	behind func(inputs ...*G.Node) *G.Node
 	normal *normal // set where the operation is a normalisation in training
 

@@ -84,52 +84,50 @@ func (g *Graph[T]) AddReLU(name string, v View, residual *G.Node) *G.Node {
 	var y *G.Node
 	o.diff = func(grad *G.Node) G.Nodes {
 		src := g.gradient(grad)
-		if gz := g.sumBehind(src, y, v); gz != nil {
+		gate := G.Nodes{y}
+		if v.Norm != nil {
+			gate = append(gate, v.Node) // for the sums
+		}
+		if gz := g.sumBehind(src, gate); gz != nil {
 			return append(g.viewGrad(name, v, gz), gz)
 		}
 		at := len(src.inputs)
 		d := &op[T]{kind: "add relu grad", name: name, shape: shape.Clone()}
 		d.run = func(in [][]T, out []T) {
 			n := g.Rows * size
-			w := kernels.WriteGrad[T]{G: out[:n], Gate: in[at][:n], Sums: d.sums}
-			if v.Norm != nil {
-				w.Through.X = in[at+1][:n] // for the sums
-			}
-			g.k.MapGrad(src.read(in, n), c, w)
+			g.k.MapGrad(src.read(in, n), c, gated(kernels.WriteGrad[T]{G: out[:n], Sums: d.sums}, in[at:], n))
 		}
-		gz := g.apply(d.summing(c), append(src.inputs, y, v.Node)...)
+		gz := g.apply(d.summing(c), append(src.inputs, gate...)...)
 		return append(g.viewGrad(name, v, gz), gz)
 	}
 	y = g.apply(o.summing(c), append(v.inputs(), residual)...)
 	return y
 }
 
-// sumBehind is the gradient behind the ReLU that made y of a view, where the gradient of y is a sum: made by the operation that
-// writes one of its terms, which then adds the other, and not in a pass of its own. It is nil where no term's operation can.
-func (g *Graph[T]) sumBehind(src gradientSource[T], y *G.Node, v View) *G.Node {
+// gated has w stop at the ReLU whose result is the first of in, of which n values count; the second, if there is one, is what
+// was normalised.
+func gated[T kernels.Float](w kernels.WriteGrad[T], in [][]T, n int) kernels.WriteGrad[T] {
+	w.Gate = in[0][:n]
+	if len(in) > 1 {
+		w.Through.X = in[1][:n]
+	}
+	return w
+}
+
+// sumBehind is the gradient behind a ReLU, where that of the ReLU's result is a sum: made by the operation that writes one of
+// its terms, which then adds the other, and not in a pass of its own. It is nil where no term's operation can. The gate is as
+// in gated.
+func (g *Graph[T]) sumBehind(src gradientSource[T], gate G.Nodes) *G.Node {
 	if src.join == nil || src.join.norm {
 		return nil
 	}
 	for i, term := range src.inputs {
 		// What a step may leave out cannot stand for what it computes.
 		if o := operation[T](term); o != nil && o.behind != nil && o.chance == g.chance {
-			inputs := G.Nodes{src.inputs[1-i], y}
-			if v.Norm != nil {
-				inputs = append(inputs, v.Node) // for the sums
-			}
-			return o.behind(inputs...)
+			return o.behind(append(G.Nodes{src.inputs[1-i]}, gate...)...)
 		}
 	}
 	return nil
-}
-
-// behindReLU has w add and rectify as the inputs of sumBehind say, of which n values count.
-func behindReLU[T kernels.Float](in [][]T, n int, w kernels.WriteGrad[T]) kernels.WriteGrad[T] {
-	w.Residual, w.Gate = in[0][:n], in[1][:n]
-	if len(in) > 2 {
-		w.Through.X = in[2][:n]
-	}
-	return w
 }
 
 // viewGrad turns the gradient with respect to the rectified input of a view's normalisation, as kernels give it, into the
