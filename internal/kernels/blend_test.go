@@ -96,7 +96,7 @@ func TestBlendOnThreads(t *testing.T) {
 			g, dz := ReadGrad[float32]{G: l.random("g", size)}, l.empty("dz", size)
 			how := Blend{Gate: true, Exclusive: true}
 			var b Backend[float32] = n
-			if a := testing.AllocsPerRun(10, func() {
+			if a := testing.AllocsPerRun(100, func() {
 				b.Blend(how, channels, s, in, z, out)
 				b.BlendGrad(how, OfGate, channels, s, in, z, g, dz)
 			}); a != 0 {

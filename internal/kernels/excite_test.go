@@ -56,7 +56,7 @@ func TestExciteOnThreads(t *testing.T) {
 			out := Write[float32]{Y: l.empty("y", size), Sums: make([]float64, 2*channels)}
 			g, dx, dz := ReadGrad[float32]{G: l.random("g", size)}, l.empty("dx", size), l.empty("dz", images*channels)
 			var b Backend[float32] = n
-			if a := testing.AllocsPerRun(10, func() {
+			if a := testing.AllocsPerRun(100, func() {
 				b.Excite(images, pixels, channels, in, z, out)
 				b.ExciteGrad(OfBranch, images, pixels, channels, in, z, g, dx)
 				b.ExciteGrad(OfGate, images, pixels, channels, in, z, g, dz)
