@@ -45,11 +45,11 @@ func (w Write[T]) check(n, channels int) {
 
 func (g ReadGrad[T]) check(n, channels int) {
 	need("ReadGrad.G", g.G, n)
-	optional("ReadGrad.A", g.A, channels)
-	if g.A != nil {
+	optional("ReadGrad.X", g.X, n)
+	if g.X != nil {
+		optional("ReadGrad.A", g.A, channels)
 		need("ReadGrad.B", g.B, channels)
 		need("ReadGrad.C", g.C, channels)
-		need("ReadGrad.X", g.X, n)
 	}
 	optional("ReadGrad.R", g.R, n)
 	optional("ReadGrad.Joined", g.Joined, n)
@@ -57,11 +57,12 @@ func (g ReadGrad[T]) check(n, channels int) {
 
 func (w WriteGrad[T]) check(n, channels int) {
 	need("WriteGrad.G", w.G, n)
-	if w.Through.X != nil || w.Through.ReLU {
+	if w.Through.X != nil || w.Through.ReLU || w.Through.Scale != nil {
 		w.Through.check(n, channels)
 	}
 	optional("WriteGrad.Residual", w.Residual, n)
 	optional("WriteGrad.Gate", w.Gate, n)
+	optional("WriteGrad.Rest", w.Rest, n)
 	optional("WriteGrad.Sums", w.Sums, 2*channels)
 }
 

@@ -92,8 +92,7 @@ static void read_run(const struct source *s, long period, long i, long n, float 
 	case AFFINE: read_run_mode(AFFINE, s, period, i, n, to); break;
 	case AFFINE | RELU: read_run_mode(AFFINE | RELU, s, period, i, n, to); break;
 	case GRAD: read_run_mode(GRAD, s, period, i, n, to); break;
-	case GRAD | ADD: read_run_mode(GRAD | ADD, s, period, i, n, to); break;
-	case GRAD | ADD | JOIN: read_run_mode(GRAD | ADD | JOIN, s, period, i, n, to); break;
+	case GRAD | JOIN: read_run_mode(GRAD | JOIN, s, period, i, n, to); break;
 	default: read_run_mode(s->mode, s, period, i, n, to);
 	}
 }
@@ -185,18 +184,21 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 	}
 DIRECT_PIXELS(pixels_plain, COLS, 0, 1, class->rows)
 DIRECT_PIXELS(pixels_sum, COLS, SUM, 1, class->rows)
-DIRECT_PIXELS(pixels_mask_sum, COLS, THROUGH | MASK | SUM, 1, class->rows)
+DIRECT_PIXELS(pixels_norm, COLS, NORM_GRAD, 1, class->rows)
+DIRECT_PIXELS(pixels_norm_rest, COLS, NORM_GRAD | REST, 1, class->rows)
 DIRECT_PIXELS(pixels_gate_sum, COLS, RESIDUAL | GATE | THROUGH | SUM, 1, class->rows)
 DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0, class->rows)
 DIRECT_PIXELS(narrow_plain, 1, 0, 1, class->rows)
 DIRECT_PIXELS(narrow_sum, 1, SUM, 1, class->rows)
-DIRECT_PIXELS(narrow_mask_sum, 1, THROUGH | MASK | SUM, 1, class->rows)
+DIRECT_PIXELS(narrow_norm, 1, NORM_GRAD, 1, class->rows)
+DIRECT_PIXELS(narrow_norm_rest, 1, NORM_GRAD | REST, 1, class->rows)
 DIRECT_PIXELS(narrow_gate_sum, 1, RESIDUAL | GATE | THROUGH | SUM, 1, class->rows)
 DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0, class->rows)
 // Of a 1x1 kernel, whose numbers stay in registers.
 DIRECT_PIXELS(point_plain, COLS, 0, 1, 1)
 DIRECT_PIXELS(point_sum, COLS, SUM, 1, 1)
-DIRECT_PIXELS(point_mask_sum, COLS, THROUGH | MASK | SUM, 1, 1)
+DIRECT_PIXELS(point_norm, COLS, NORM_GRAD, 1, 1)
+DIRECT_PIXELS(point_norm_rest, COLS, NORM_GRAD | REST, 1, 1)
 DIRECT_PIXELS(point_residual, COLS, RESIDUAL, 1, 1)
 DIRECT_PIXELS(point_residual_sum, COLS, RESIDUAL | SUM, 1, 1)
 
@@ -208,7 +210,8 @@ static pixels_function *pixels_for(const struct direct *p, long block) {
 		switch (p->out.mode) {
 		case 0: return point_plain;
 		case SUM: return point_sum;
-		case THROUGH | MASK | SUM: return point_mask_sum;
+		case NORM_GRAD: return point_norm;
+		case NORM_GRAD | REST: return point_norm_rest;
 		case RESIDUAL: return point_residual;
 		case RESIDUAL | SUM: return point_residual_sum;
 		}
@@ -216,7 +219,8 @@ static pixels_function *pixels_for(const struct direct *p, long block) {
 		switch (p->out.mode) {
 		case 0: return wide ? pixels_plain : narrow_plain;
 		case SUM: return wide ? pixels_sum : narrow_sum;
-		case THROUGH | MASK | SUM: return wide ? pixels_mask_sum : narrow_mask_sum;
+		case NORM_GRAD: return wide ? pixels_norm : narrow_norm;
+		case NORM_GRAD | REST: return wide ? pixels_norm_rest : narrow_norm_rest;
 		case RESIDUAL | GATE | THROUGH | SUM: return wide ? pixels_gate_sum : narrow_gate_sum;
 		}
 	return wide ? pixels_any : narrow_any;

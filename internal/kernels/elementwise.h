@@ -45,8 +45,8 @@ static void map_any(const struct map *p, long begin, long end, float *sums) {
 		map_block(AFFINE | RELU, 0, p, begin, end, sums);
 	else if (read == (GRAD | ADD) && write == 0)
 		map_block(GRAD | ADD, 0, p, begin, end, sums);
-	else if (read == 0 && write == (THROUGH | MASK | SUM))
-		map_block(0, THROUGH | MASK | SUM, p, begin, end, sums);
+	else if (read == 0 && write == NORM_GRAD)
+		map_block(0, NORM_GRAD, p, begin, end, sums);
 	else if (read == AFFINE && write == (RESIDUAL | RECTIFY))
 		map_block(AFFINE, RESIDUAL | RECTIFY, p, begin, end, sums);
 	else if (read == ADD && write == (GATE | THROUGH | SUM))

@@ -41,6 +41,7 @@ type Read[T Float] struct {
 }
 
 // Write is what a kernel does with its result r [...,C]: y = r + Bias[c] + Residual, then max(0, y) when ReLU, is stored in Y.
+// Y may be Residual.
 type Write[T Float] struct {
 	Y        []T
 	Bias     []T // [C] or nil
@@ -49,13 +50,14 @@ type Write[T Float] struct {
 	Sums     []float64 // [2,C] or nil: the sum of y and of y*y in every channel; overwritten
 }
 
-// ReadGrad is how a kernel reads a gradient: v = G, or A[c]*G + B[c]*X + C[c] when A is given (the backward pass of batch
+// ReadGrad is how a kernel reads a gradient: v = G, or A[c]*G + B[c]*X + C[c] when X is given (the backward pass of batch
 // normalisation, whose input was X); plus R when R is given. The value is stored in Joined too when that is given.
 type ReadGrad[T Float] struct {
-	G, X    []T
-	A, B, C []T // [C], all or none
-	R       []T // as G, or nil
-	Joined  []T // as G, or nil; may be R
+	G, X   []T
+	A      []T // [C], or nil: 1
+	B, C   []T // [C], with X
+	R      []T // as G, or nil
+	Joined []T // as G, or nil; may be G or R
 }
 
 // written is how to read the gradient once it is there as one array, if it is stored as one.
@@ -68,13 +70,15 @@ func (g ReadGrad[T]) written() ReadGrad[T] {
 
 // WriteGrad is what a kernel does with the gradient g of an activation that was read as Through: Residual is added, and with
 // Through.ReLU, g is kept where the value before the ReLU was above 0 and zeroed elsewhere; likewise with Gate, where that is
-// above 0. It is stored in G.
+// above 0. Then it is that of a normalisation's result, and with Through.Scale it becomes what flows past the batch's
+// statistics to X: g*Scale[c]. Rest is added, and the sum stored in G.
 type WriteGrad[T Float] struct {
-	G        []T
-	Residual []T // as G, or nil: what else has arrived
+	G        []T // may be Residual or Rest
+	Residual []T // as G, or nil: what else has arrived at the activation
 	Through  Read[T]
 	Gate     []T       // as G, or nil: the result of the ReLU
-	Sums     []float64 // [2,C] or nil: the sum of g and of g*Through.X (0 without X) in every channel; overwritten
+	Sums     []float64 // [2,C] or nil: the sum of g and of g*Through.X (0 without X) in every channel, before Scale; overwritten
+	Rest     []T       // as G, or nil: what else has arrived at X
 }
 
 // Pool is the shape of a pooling of N images of [H,W,C] by Size x Size windows, as many as fit entirely; or with Size 0 by

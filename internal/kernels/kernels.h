@@ -22,14 +22,17 @@ struct source {
 // How a result v of element i, channel c, is stored:
 //
 //	v += bias[c] (if not NULL);  RESIDUAL: v += residual[i];  GATE: v = 0 unless gate[i] > 0;  RECTIFY: v = max(0, v);
-//	MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;  y[i] = v unless DISCARD;
-//	SUM: sums[c] += v, sums[channels+c] += v * (THROUGH ? through[i] : v)
+//	MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;
+//	SUM: sums[c] += v, sums[channels+c] += v * (THROUGH ? through[i] : v);
+//	SCALE: v *= scale[c];  REST: v += rest[i];  y[i] = v unless DISCARD
 //
-// MASK comes with THROUGH, and THROUGH with neither RECTIFY nor bias.
-enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64 };
+// MASK comes with THROUGH, and THROUGH with neither RECTIFY nor bias. y may be residual or rest.
+enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64, SCALE = 128, REST = 256 };
+// The gradient of what was normalised and rectified.
+enum { NORM_GRAD = THROUGH | MASK | SUM | SCALE };
 struct sink {
 	float *y;
-	const float *bias, *residual, *gate, *through, *scale, *shift;
+	const float *bias, *residual, *gate, *through, *scale, *shift, *rest;
 	double *sums;
 	int mode;
 };

@@ -78,6 +78,9 @@ func (l *lab) read(n, channels int) Read[float32] {
 
 func (l *lab) write(n, channels int) Write[float32] {
 	w := Write[float32]{Y: l.empty("y", n), Bias: l.maybe("bias", channels), Residual: l.maybe("residual", n), ReLU: l.IntN(3) == 0}
+	if w.Residual != nil && l.IntN(2) == 0 {
+		w.Y = w.Residual
+	}
 	if l.IntN(2) == 0 {
 		w.Sums = make([]float64, 2*channels)
 	}
@@ -87,9 +90,11 @@ func (l *lab) write(n, channels int) Write[float32] {
 func (l *lab) readGrad(n, channels int) ReadGrad[float32] {
 	g := ReadGrad[float32]{G: l.random("g", n), R: l.maybe("r", n)}
 	if l.IntN(2) == 0 {
-		g.X, g.A, g.B, g.C = l.random("gx", n), l.random("a", channels), l.random("b", channels), l.random("c", channels)
+		g.X, g.A, g.B, g.C = l.random("gx", n), l.maybe("a", channels), l.random("b", channels), l.random("c", channels)
 	}
-	switch l.IntN(3) {
+	switch l.IntN(4) {
+	case 2:
+		g.Joined = g.G
 	case 0:
 		g.Joined = g.R
 	case 1:
@@ -105,12 +110,22 @@ func (l *lab) writeGrad(n, channels int) WriteGrad[float32] {
 	}
 	if l.IntN(3) == 0 {
 		w.Residual = l.random("residual", n)
+		if l.IntN(2) == 0 {
+			w.G = w.Residual
+		}
 	}
 	if l.IntN(3) == 0 {
 		w.Gate = l.random("gate", n)
 	}
 	if l.IntN(2) == 0 {
 		w.Sums = make([]float64, 2*channels)
+	}
+	switch l.IntN(3) {
+	case 0:
+		w.Rest = l.random("rest", n)
+	case 1:
+		w.G = l.random("rest", n)
+		w.Rest = w.G
 	}
 	return w
 }
@@ -144,7 +159,7 @@ func wideReadGrad(g ReadGrad[float32]) ReadGrad[float64] {
 }
 
 func wideWriteGrad(w WriteGrad[float32]) WriteGrad[float64] {
-	return WriteGrad[float64]{wide(w.G), wide(w.Residual), wideRead(w.Through), wide(w.Gate), wideSums(w.Sums)}
+	return WriteGrad[float64]{wide(w.G), wide(w.Residual), wideRead(w.Through), wide(w.Gate), wideSums(w.Sums), wide(w.Rest)}
 }
 
 // close fails unless got is want within a part of its largest value.

@@ -84,7 +84,7 @@ type Native struct {
 
 	mutex  sync.Mutex
 	job    *C.struct_job // of the call at work; in C memory, for it holds pointers
-	pins   [4]runtime.Pinner
+	pins   [5]runtime.Pinner
 	pinned int
 	ones   []float32 // scales and shifts of a read without any
 	zeros  []float32
@@ -184,19 +184,28 @@ func (n *Native) affine(r Read[float32], channels int) (scale, shift *C.float) {
 	if r.Scale != nil {
 		return n.floats(r.Scale), n.floats(r.Shift)
 	}
+	n.need(channels)
+	return n.floats(n.ones), n.floats(n.zeros)
+}
+
+// need sees to it that there are so many ones and zeros.
+func (n *Native) need(channels int) {
 	if len(n.ones) < channels {
 		n.ones, n.zeros = make([]float32, channels), make([]float32, channels)
 		for i := range n.ones {
 			n.ones[i] = 1
 		}
 	}
-	return n.floats(n.ones), n.floats(n.zeros)
 }
 
-// gradient is a gradient to read.
-func (n *Native) gradient(g ReadGrad[float32]) C.struct_source {
+// gradient is a gradient to read, of so many channels.
+func (n *Native) gradient(g ReadGrad[float32], channels int) C.struct_source {
 	s := C.struct_source{x: n.floats(g.G)}
-	if g.A != nil {
+	if g.X != nil {
+		if g.A == nil {
+			n.need(channels)
+			g.A = n.ones
+		}
 		s.mode |= C.GRAD
 		s.x2, s.s0, s.s1, s.s2 = n.floats(g.X), n.floats(g.A), n.floats(g.B), n.floats(g.C)
 	}
@@ -237,7 +246,16 @@ func (n *Native) gradSink(w WriteGrad[float32], channels int) C.struct_sink {
 	}
 	if w.Through.ReLU {
 		s.mode |= C.MASK | C.THROUGH
+	}
+	if w.Through.Scale != nil {
+		s.mode |= C.SCALE
+	}
+	if s.mode&(C.MASK|C.SCALE) != 0 {
 		s.scale, s.shift = n.affine(w.Through, channels)
+	}
+	if w.Rest != nil {
+		s.mode |= C.REST
+		s.rest = n.floats(w.Rest)
 	}
 	if w.Gate != nil {
 		s.mode |= C.GATE
@@ -341,7 +359,7 @@ func (n *Native) ConvGradData(c Conv, w []float32, g ReadGrad[float32], out Writ
 	}
 	j := n.begin()
 	n.setConv(j, c)
-	j.weights, j.grad, j.out = n.floats(w), n.gradient(g), n.gradSink(out, c.C)
+	j.weights, j.grad, j.out = n.floats(w), n.gradient(g, c.O), n.gradSink(out, c.C)
 	n.run(C.CONV_GRAD_DATA)
 	noProducts(out)
 }
@@ -355,7 +373,7 @@ func (n *Native) ConvGradWeights(c Conv, in Read[float32], g ReadGrad[float32], 
 	g.check(c.outputs(), c.O)
 	j := n.begin()
 	n.setConv(j, c)
-	j.in, j.grad, j.dw, j.dbias = n.source(in, c.C), n.gradient(g), n.floats(dw), n.floats(dbias)
+	j.in, j.grad, j.dw, j.dbias = n.source(in, c.C), n.gradient(g, c.O), n.floats(dw), n.floats(dbias)
 	n.run(C.CONV_GRAD_WEIGHTS)
 }
 
@@ -375,7 +393,7 @@ func (n *Native) ConvGrads(c Conv, w []float32, in Read[float32], g ReadGrad[flo
 	out.check(c.inputs(), c.C)
 	j := n.begin()
 	n.setConv(j, c)
-	j.weights, j.in, j.grad, j.out = n.floats(w), n.source(in, c.C), n.gradient(g), n.gradSink(out, c.C)
+	j.weights, j.in, j.grad, j.out = n.floats(w), n.source(in, c.C), n.gradient(g, c.O), n.gradSink(out, c.C)
 	j.dw, j.dbias = n.floats(dw), n.floats(dbias)
 	n.run(C.CONV_GRADS)
 	noProducts(out)
@@ -410,7 +428,7 @@ func (n *Native) MapGrad(g ReadGrad[float32], channels int, out WriteGrad[float3
 	out.check(len(g.G), channels)
 	j := n.begin()
 	j.count, j.c = C.long(len(g.G)), C.long(channels)
-	j.in, j.out = n.gradient(g), n.gradSink(out, channels)
+	j.in, j.out = n.gradient(g, channels), n.gradSink(out, channels)
 	n.run(C.MAP)
 	noProducts(out)
 }
@@ -444,7 +462,7 @@ func (n *Native) MaxPoolGrad(p Pool, in Read[float32], y []float32, g ReadGrad[f
 	need("dx", dx, p.inputs())
 	j := n.begin()
 	setPool(j, p)
-	j.in, j.grad, j.dx = n.source(in, p.C), n.gradient(g), n.floats(dx)
+	j.in, j.grad, j.dx = n.source(in, p.C), n.gradient(g, p.C), n.floats(dx)
 	n.run(C.MAX_POOL_GRAD)
 }
 
@@ -455,7 +473,7 @@ func (n *Native) AvgPoolGrad(p Pool, g ReadGrad[float32], dx []float32) {
 	need("dx", dx, p.inputs())
 	j := n.begin()
 	setPool(j, p)
-	j.grad, j.dx = n.gradient(g), n.floats(dx)
+	j.grad, j.dx = n.gradient(g, p.C), n.floats(dx)
 	n.run(C.AVG_POOL_GRAD)
 }
 
@@ -477,7 +495,7 @@ func (n *Native) SubsampleGrad(batch, h, w, c, stride, channels int, g ReadGrad[
 	need("dx", dx, inputs)
 	j := n.begin()
 	n.setConv(j, Conv{N: batch, H: h, W: w, C: c, O: channels, K: 1, Stride: stride})
-	j.grad, j.dx = n.gradient(g), n.floats(dx)
+	j.grad, j.dx = n.gradient(g, channels), n.floats(dx)
 	n.run(C.SUBSAMPLE_GRAD)
 }
 
@@ -499,7 +517,7 @@ func (n *Native) BlendGrad(how Blend, of BlendPart, channels int, s []float32, i
 	if of == OfGate {
 		j.s, j.in = n.floats(s), n.source(in, channels)
 	}
-	j.z, j.grad, j.dx = n.floats(z), n.gradient(g), n.floats(dx)
+	j.z, j.grad, j.dx = n.floats(z), n.gradient(g, channels), n.floats(dx)
 	n.run(C.BLEND_GRAD)
 }
 
@@ -532,7 +550,7 @@ func (n *Native) ExciteGrad(of BlendPart, images, pixels, channels int, in Read[
 	if of == OfGate {
 		j.in = n.source(in, channels)
 	}
-	j.z, j.grad, j.dx = n.floats(z), n.gradient(g), n.floats(dx)
+	j.z, j.grad, j.dx = n.floats(z), n.gradient(g, channels), n.floats(dx)
 	n.run(C.EXCITE_GRAD)
 }
 

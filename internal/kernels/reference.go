@@ -31,9 +31,12 @@ func (g ReadGrad[T]) all(channels int) []T {
 	v := make([]T, len(g.G))
 	for i := range v {
 		v[i] = g.G[i]
-		if g.A != nil {
-			c := i % channels
-			v[i] = g.A[c]*g.G[i] + (g.B[c]*g.X[i] + g.C[c])
+		if g.X != nil {
+			c, a := i%channels, T(1)
+			if g.A != nil {
+				a = g.A[c]
+			}
+			v[i] = a*g.G[i] + (g.B[c]*g.X[i] + g.C[c])
 		}
 		if g.R != nil {
 			v[i] += g.R[i]
@@ -79,13 +82,19 @@ func (w WriteGrad[T]) all(channels int, g []float64) {
 		if w.Gate != nil && !(w.Gate[i] > 0) {
 			v = 0
 		}
-		w.G[i] = T(v)
 		if w.Sums != nil {
 			w.Sums[c] += v
 			if w.Through.X != nil {
 				w.Sums[channels+c] += v * float64(w.Through.X[i])
 			}
 		}
+		if w.Through.Scale != nil {
+			v *= float64(w.Through.Scale[c])
+		}
+		if w.Rest != nil {
+			v += float64(w.Rest[i])
+		}
+		w.G[i] = T(v)
 	}
 }
 

@@ -97,10 +97,10 @@ INLINE struct write_coef write_coef(const int mode, const struct sink *s, long c
 	struct write_coef k = {{0}, {0}, {0}, {0}, {0}};
 	if (s->bias)
 		k.bias = load_part(s->bias + c, n);
-	if (mode & MASK) {
+	if (mode & (MASK | SCALE))
 		k.scale = load_part(s->scale + c, n);
+	if (mode & MASK)
 		k.shift = load_part(s->shift + c, n);
-	}
 	return k;
 }
 
@@ -128,6 +128,10 @@ INLINE void write_part(const int mode, const struct sink *s, long i, vec v, stru
 			k->product += v * v;
 		}
 	}
+	if (mode & SCALE)
+		v *= k->scale;
+	if (mode & REST)
+		v += load_part(s->rest + i, n);
 	if (!(mode & DISCARD))
 		store_part(s->y + i, v, n);
 }
@@ -161,12 +165,14 @@ static void fetch_source(struct ahead *f, const struct source *s, long i, long n
 // All that a sink touches of n floats from i on.
 static void fetch_sink(struct ahead *f, const struct sink *s, long i, long n) {
 	fetch_floats(f, s->y + i, n);
-	if (s->mode & RESIDUAL)
+	if ((s->mode & RESIDUAL) && s->residual != s->y)
 		fetch_floats(f, s->residual + i, n);
 	if (s->mode & THROUGH)
 		fetch_floats(f, s->through + i, n);
 	if (s->mode & GATE)
 		fetch_floats(f, s->gate + i, n);
+	if ((s->mode & REST) && s->rest != s->y)
+		fetch_floats(f, s->rest + i, n);
 }
 
 // Cache lines to fetch in each of so many calls.

@@ -311,8 +311,9 @@ OUTPUT_TILES(WINO(output_residual), RESIDUAL)
 OUTPUT_TILES(WINO(output_sum), SUM)
 OUTPUT_TILES(WINO(output_residual_sum), RESIDUAL | SUM)
 OUTPUT_TILES(WINO(output_mask), THROUGH | MASK)
-OUTPUT_TILES(WINO(output_through_sum), THROUGH | SUM)
-OUTPUT_TILES(WINO(output_mask_sum), THROUGH | MASK | SUM)
+OUTPUT_TILES(WINO(output_linear_norm), THROUGH | SUM | SCALE)
+OUTPUT_TILES(WINO(output_norm), NORM_GRAD)
+OUTPUT_TILES(WINO(output_norm_rest), NORM_GRAD | REST)
 OUTPUT_TILES(WINO(output_gate_sum), RESIDUAL | GATE | THROUGH | SUM)
 OUTPUT_TILES(WINO(output_any), out->mode)
 
@@ -323,8 +324,9 @@ static void WINO(output_tiles)(const struct grid *g, const struct sink *out, lon
 	case SUM: WINO(output_sum)(g, out, channels, first, n, m, sums); break;
 	case RESIDUAL | SUM: WINO(output_residual_sum)(g, out, channels, first, n, m, sums); break;
 	case THROUGH | MASK: WINO(output_mask)(g, out, channels, first, n, m, sums); break;
-	case THROUGH | SUM: WINO(output_through_sum)(g, out, channels, first, n, m, sums); break;
-	case THROUGH | MASK | SUM: WINO(output_mask_sum)(g, out, channels, first, n, m, sums); break;
+	case THROUGH | SUM | SCALE: WINO(output_linear_norm)(g, out, channels, first, n, m, sums); break;
+	case NORM_GRAD: WINO(output_norm)(g, out, channels, first, n, m, sums); break;
+	case NORM_GRAD | REST: WINO(output_norm_rest)(g, out, channels, first, n, m, sums); break;
 	case RESIDUAL | GATE | THROUGH | SUM: WINO(output_gate_sum)(g, out, channels, first, n, m, sums); break;
 	default: WINO(output_any)(g, out, channels, first, n, m, sums);
 	}

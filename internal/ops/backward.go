@@ -18,6 +18,7 @@ func (g *Graph[T]) Gradients(loss *G.Node, params G.Nodes) (grads G.Nodes, err e
 func (g *Graph[T]) gradients(loss *G.Node, params G.Nodes) G.Nodes {
 	g.taping = false
 	terms := map[*G.Node]G.Nodes{loss: {g.Input("one", []T{1}, 1)}}
+	g.terms = terms
 	for i := len(g.tape) - 1; i >= 0; i-- {
 		n := g.tape[i]
 		if len(terms[n]) == 0 {
@@ -35,7 +36,7 @@ func (g *Graph[T]) gradients(loss *G.Node, params G.Nodes) G.Nodes {
 			}
 		}
 	}
-	g.chance = nil
+	g.chance, g.terms = nil, nil
 	result := make(G.Nodes, len(params))
 	for i, p := range params {
 		if len(terms[p]) == 0 {
@@ -46,8 +47,35 @@ func (g *Graph[T]) gradients(loss *G.Node, params G.Nodes) G.Nodes {
 	return result
 }
 
-// join is a gradient that its reader can compute while it loads: gz or, behind a normalisation, a gz + b x + c; and + rest.
-type join struct{ norm, rest bool }
+// arrived takes what has arrived so far at the node of a view, as one node, so that the operation which makes the view's own
+// part adds it: nil where there is nothing, or where it has no place. What flows through a normalisation's statistics stays:
+// its reader computes it.
+func (g *Graph[T]) arrived(v View) *G.Node {
+	n := v.Node
+	if v.Norm == nil || n.Dims() != 4 || !g.needs[n] {
+		return nil
+	}
+	if o := operation[T](n); o == nil || o.chance != g.chance { // what a step may leave out cannot carry the rest
+		return nil
+	}
+	var here, stay G.Nodes
+	for _, t := range g.terms[n] {
+		if o := operation[T](t); o != nil && (o.kind == "past" || o.kind == "through") {
+			stay = append(stay, t)
+		} else {
+			here = append(here, t)
+		}
+	}
+	if len(here) == 0 {
+		return nil
+	}
+	g.terms[n] = stay
+	return g.sum(n, here)
+}
+
+// join is a gradient that its reader can compute while it loads: gz or, behind a normalisation, gz + b x + c, or with scaled
+// a gz + b x + c; and + rest.
+type join struct{ norm, scaled, rest bool }
 
 // gradientSource is how an operation reads a gradient.
 type gradientSource[T kernels.Float] struct {
@@ -70,10 +98,14 @@ func (s gradientSource[T]) read(in [][]T, n int) kernels.ReadGrad[T] {
 		return r
 	}
 	at := 1
+	if s.join.scaled {
+		r.A = in[at][:len(in[at])/2]
+		at++
+	}
 	if s.join.norm {
-		c := len(in[1]) / 2
-		r.A, r.X, r.B, r.C = in[1][:c], in[2][:n], in[3][2*c:3*c], in[3][3*c:]
-		at = 4
+		c := len(in[at+1]) / 4
+		r.X, r.B, r.C = in[at][:n], in[at+1][2*c:3*c], in[at+1][3*c:]
+		at += 2
 	}
 	if s.join.rest {
 		r.R = in[at][:n]
@@ -81,7 +113,7 @@ func (s gradientSource[T]) read(in [][]T, n int) kernels.ReadGrad[T] {
 	return r
 }
 
-// scaled is the part of the gradient of a normalised x that flows past the statistics: scale gz.
+// scaled is the part of the gradient of a normalised x that flows past the statistics, scale gz, where gz itself is wanted too.
 func (g *Graph[T]) scaled(name string, gz, norm *G.Node) *G.Node {
 	shape := gz.Shape()
 	c, size := channels(shape), rowSize(shape)
@@ -108,7 +140,7 @@ func (g *Graph[T]) through(name string, x, grad *G.Node) *G.Node {
 
 // total sums the gradients that arrive at a node, as a join where there is more than one.
 func (g *Graph[T]) total(n *G.Node, terms G.Nodes) *G.Node {
-	var past, through *op[T] // the parts of a normalisation's gradient past its statistics and through them
+	var past, through *op[T] // the parts of a normalisation's gradient past its statistics, unless scaled already, and through them
 	var rest G.Nodes
 	for _, t := range terms {
 		o := operation[T](t)
@@ -121,19 +153,25 @@ func (g *Graph[T]) total(n *G.Node, terms G.Nodes) *G.Node {
 			rest = append(rest, t)
 		}
 	}
-	norm := past != nil && through != nil
-	if !norm {
-		rest = terms
+	if n.Dims() != 4 || through == nil {
+		past, rest = nil, terms
 	}
 	if n.Dims() != 4 {
 		return g.sum(n, rest)
 	}
-	if norm {
-		inputs := G.Nodes{past.inputs[0], past.inputs[1], n, through.inputs[1]}
-		if len(rest) == 0 {
-			return g.join(n, join{norm: true}, inputs)
+	if through != nil {
+		j, inputs := join{norm: true, scaled: past != nil}, G.Nodes{}
+		if past != nil {
+			inputs = append(inputs, past.inputs...)
+		} else {
+			inputs, rest = append(inputs, rest[0]), rest[1:]
 		}
-		return g.join(n, join{norm: true, rest: true}, append(inputs, g.sum(n, rest)))
+		inputs = append(inputs, n, through.inputs[1])
+		if len(rest) > 0 {
+			j.rest = true
+			inputs = append(inputs, g.sum(n, rest))
+		}
+		return g.join(n, j, inputs)
 	}
 	last := len(rest) - 1
 	if last == 0 {

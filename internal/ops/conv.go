@@ -37,6 +37,9 @@ func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *
 		}
 		g.k.Conv(c, in[len(x)], read(v, in, g.Rows*inSize), y)
 	}
+	if residual != nil {
+		o.writesOver(residual, inputs)
+	}
 	o.diff = func(grad *G.Node) G.Nodes {
 		dw, dbias, gz, whole := g.convGrad(name, c, v, w, bias, residual, grad)
 		grads := append(g.viewGrad(name, v, gz), dw)
@@ -51,8 +54,8 @@ func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *
 	return g.apply(o.summing(c.O), inputs...)
 }
 
-// convGrad adds the derivative of a convolution: the gradients of its weights and bias, that of its input before
-// normalisation (nil if nothing needs it), and that of its result as an array, for the residual.
+// convGrad adds the derivative of a convolution: the gradients of its weights and bias, that of its view's node past the
+// normalisation's statistics (nil if nothing needs it), and that of its result as an array, for the residual.
 func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residual, grad *G.Node) (dw, dbias, gz, whole *G.Node) {
 	inSize, outSize, macs := convSizes(c)
 	src, x := g.gradient(grad), v.inputs()
@@ -75,11 +78,25 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	// plain view's is left to sumBehind.
 	both := c.K == 1 && c.Stride == 1 && !v.plain() && g.differentiates(v)
 	reads := append(append(G.Nodes{}, src.inputs...), x...)
+	var rest *G.Node // added to the data's gradient
+	if g.differentiates(v) {
+		rest = g.arrived(v)
+	}
+	weightsAt := len(reads)
 	if both {
 		reads = append(reads, w)
+		if rest != nil {
+			reads = append(reads, rest)
+		}
 		o.kind, o.macs = "conv grads", 2*macs
 		o.second = (&op[T]{kind: "fetch", name: name + ".input", shape: tensor.Shape{g.batch, c.H, c.W, c.C}}).summing(c.C)
 		o.second.run = func([][]T, []T) {}
+		if rest != nil {
+			o.second.writesOver(rest, reads)
+		}
+	}
+	if writes {
+		o.writesOver(src.inputs[0], reads)
 	}
 	readSrc := src
 	o.run = func(in [][]T, out []T) {
@@ -92,7 +109,10 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 		view := read(v, in[at:], g.Rows*inSize)
 		if both {
 			y := kernels.WriteGrad[T]{G: o.second.buf[:g.Rows*inSize], Through: view, Sums: o.second.sums}
-			g.k.ConvGrads(c, in[len(reads)-1], view, r, y, weights, biases)
+			if rest != nil {
+				y.Rest = in[weightsAt+1][:g.Rows*inSize]
+			}
+			g.k.ConvGrads(c, in[weightsAt], view, r, y, weights, biases)
 			return
 		}
 		g.k.ConvGradWeights(c, view, r, weights, biases)
@@ -117,6 +137,9 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	inputs := append(append(G.Nodes{}, src.inputs...), w)
 	inputs = append(inputs, x...)
 	inputs = append(inputs, first) // not read: it has the weights' gradient come first, which frees what that reads
+	if rest != nil {
+		inputs = append(inputs, rest)
+	}
 	var data func(behind ...*G.Node) *G.Node
 	data = func(behind ...*G.Node) *G.Node {
 		d := &op[T]{kind: "conv grad data", name: name, macs: macs, params: fmt.Sprint(c, v.ReLU, len(behind)), shape: tensor.Shape{g.batch, c.H, c.W, c.C}}
@@ -128,16 +151,26 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 			if !v.plain() {
 				y.Through = read(v, in[wAt+1:], n)
 			}
+			if rest != nil {
+				y.Rest = in[len(inputs)-1][:n]
+			}
 			if len(behind) > 0 {
 				y.Residual = in[len(inputs)][:n]
 				y = gated(y, in[len(inputs)+1:], n)
 			}
 			g.k.ConvGradData(c, in[wAt], src.read(in, g.Rows*outSize), y)
 		}
+		all := append(inputs[:len(inputs):len(inputs)], behind...)
+		switch {
+		case len(behind) > 0:
+			d.writesOver(behind[0], all)
+		case rest != nil:
+			d.writesOver(rest, all)
+		}
 		if v.plain() && len(behind) == 0 {
 			d.behind = data
 		}
-		return g.apply(d.summing(c.C), append(inputs[:len(inputs):len(inputs)], behind...)...)
+		return g.apply(d.summing(c.C), all...)
 	}
 	return dw, dbias, data(), whole
 }

@@ -35,7 +35,8 @@ type Graph[T kernels.Float] struct {
 	k      kernels.Backend[T]
 	pool   *Pool[T]
 	g      *G.ExprGraph
-	tape   []*G.Node // operations of the forward pass in the order in which they were made
+	tape   []*G.Node           // operations of the forward pass in the order in which they were made
+	terms  map[*G.Node]G.Nodes // while the graph is differentiated, the gradients that have arrived at each node so far
 	needs  map[*G.Node]bool
 	taping bool
 	chance *Chance // of the operations that are added

@@ -41,7 +41,11 @@ type op[T kernels.Float] struct {
 	behind func(inputs ...*G.Node) *G.Node
 	normal *normal // set where the operation is a normalisation in training
 
+	// over is an input that the result may be written over, element by element, if nothing else reads it any more.
+	over *G.Node
+
 	kept    bool    // an output: its buffer is its own
+	taken   bool    // its buffer is that of a later operation
 	fixed   []T     // its result is an array of its layer's
 	fetches *G.Node // the input that fills the array, where running the operation does nothing
 	readers int     // operations that read the result
@@ -133,12 +137,34 @@ func (o *op[T]) lend() {
 		o.buf = o.fixed
 	case o.kept:
 		o.buf = o.graph.pool.own(n)
+	case o.over != nil && operation[T](o.over).give(n):
+		o.buf = operation[T](o.over).buf
 	default:
 		o.buf = o.graph.pool.get(n)[:n]
 	}
 	o.left = o.readers
 	o.in = make([][]T, len(o.inputs))
 	o.value = tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(o.buf))
+}
+
+// writesOver lets the result be written over one of the inputs of the operation that makes it, unless that is read otherwise
+// too.
+func (o *op[T]) writesOver(in *G.Node, inputs G.Nodes) {
+	count := 0
+	for _, n := range inputs {
+		if n == in {
+			count++
+		}
+	}
+	if count == 1 && operation[T](in) != nil {
+		o.over = in
+	}
+}
+
+// give gives the buffer of n values to the operation at work, if that is its last reader.
+func (o *op[T]) give(n int) bool {
+	o.taken = o.taken || o.left == 1 && !o.kept && o.fixed == nil && len(o.buf) == n
+	return o.taken
 }
 
 // settle returns the buffers that no later operation reads.
@@ -149,7 +175,7 @@ func (o *op[T]) settle() {
 			continue
 		}
 		p.left--
-		if p.left == 0 && !p.kept && p.fixed == nil {
+		if p.left == 0 && !p.kept && p.fixed == nil && !p.taken {
 			o.graph.pool.put(p.buf)
 		}
 	}

@@ -61,6 +61,9 @@ func (g *Graph[T]) Map(name string, v View, residual *G.Node) *G.Node {
 		}
 		g.k.Map(read(v, in, n), c, w)
 	}
+	if residual != nil {
+		o.writesOver(residual, inputs)
+	}
 	o.diff = func(grad *G.Node) G.Nodes {
 		grads := g.viewGrad(name, v, g.plainViewGrad(name+".map", v, grad))
 		if residual != nil {
@@ -88,8 +91,15 @@ func (g *Graph[T]) AddReLU(name string, v View, residual *G.Node) *G.Node {
 		if v.Norm != nil {
 			gate = append(gate, v.Node) // for the sums
 		}
+		parts := func(gz *G.Node) G.Nodes {
+			grads := append(g.viewGrad(name, v, gz), gz)
+			if v.Norm != nil {
+				grads[0] = g.scaled(name, gz, v.Norm)
+			}
+			return grads
+		}
 		if gz := g.sumBehind(src, gate); gz != nil {
-			return append(g.viewGrad(name, v, gz), gz)
+			return parts(gz)
 		}
 		at := len(src.inputs)
 		d := &op[T]{kind: "add relu grad", name: name, shape: shape.Clone()}
@@ -97,10 +107,11 @@ func (g *Graph[T]) AddReLU(name string, v View, residual *G.Node) *G.Node {
 			n := g.Rows * size
 			g.k.MapGrad(src.read(in, n), c, gated(kernels.WriteGrad[T]{G: out[:n], Sums: d.sums}, in[at:], n))
 		}
-		gz := g.apply(d.summing(c), append(src.inputs, gate...)...)
-		return append(g.viewGrad(name, v, gz), gz)
+		return parts(g.apply(d.summing(c), append(src.inputs, gate...)...))
 	}
-	y = g.apply(o.summing(c), append(v.inputs(), residual)...)
+	inputs := append(v.inputs(), residual)
+	o.writesOver(residual, inputs)
+	y = g.apply(o.summing(c), inputs...)
 	return y
 }
 
@@ -130,19 +141,20 @@ func (g *Graph[T]) sumBehind(src gradientSource[T], gate G.Nodes) *G.Node {
 	return nil
 }
 
-// viewGrad turns the gradient with respect to the rectified input of a view's normalisation, as kernels give it, into the
-// gradients of the view's inputs.
-func (g *Graph[T]) viewGrad(name string, v View, gz *G.Node) G.Nodes {
-	if gz == nil {
+// viewGrad turns the gradient with respect to a view's node, as kernels give it with the sums for its normalisation (past the
+// batch's statistics), into the gradients of the view's inputs.
+func (g *Graph[T]) viewGrad(name string, v View, gx *G.Node) G.Nodes {
+	if gx == nil {
 		return make(G.Nodes, len(v.inputs()))
 	}
 	if v.Norm == nil {
-		return G.Nodes{gz}
+		return G.Nodes{gx}
 	}
-	return G.Nodes{g.scaled(name, gz, v.Norm), g.normGrad(name, gz, v)}
+	return G.Nodes{gx, g.normGrad(name, gx, v)}
 }
 
-// plainViewGrad is the gradient of a view made plain, before its normalisation: grad where ReLU let the value pass.
+// plainViewGrad is the gradient of a view made plain with respect to its node, past its normalisation's statistics: grad where
+// ReLU let the value pass, scaled.
 func (g *Graph[T]) plainViewGrad(name string, v View, grad *G.Node) *G.Node {
 	if !g.differentiates(v) {
 		return nil
@@ -154,12 +166,21 @@ func (g *Graph[T]) plainViewGrad(name string, v View, grad *G.Node) *G.Node {
 	c, size := channels(shape), rowSize(shape)
 	src := g.gradient(grad)
 	o := &op[T]{kind: "map grad", name: name, shape: shape.Clone()}
-	at := len(src.inputs)
+	at, rest := len(src.inputs), g.arrived(v)
+	inputs := append(src.inputs, v.inputs()...)
+	if rest != nil {
+		inputs = append(inputs, rest)
+		o.writesOver(rest, inputs)
+	}
 	o.run = func(in [][]T, out []T) {
 		n := g.Rows * size
-		g.k.MapGrad(src.read(in, n), c, kernels.WriteGrad[T]{G: out[:n], Through: read(v, in[at:], n), Sums: o.sums})
+		w := kernels.WriteGrad[T]{G: out[:n], Through: read(v, in[at:], n), Sums: o.sums}
+		if rest != nil {
+			w.Rest = in[len(in)-1][:n]
+		}
+		g.k.MapGrad(src.read(in, n), c, w)
 	}
-	return g.apply(o.summing(c), append(src.inputs, v.inputs()...)...)
+	return g.apply(o.summing(c), inputs...)
 }
 
 // summing lets a normalisation ask the operation for sums per channel.
