@@ -122,6 +122,8 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			y := b.Conv("c1", c, ops.View{Node: x, Norm: b.norm("n1", x, 2), ReLU: true}, b.param("w1", 3, 3, 2, 2), b.param("b1", 2), nil)
 			return b.Conv("c2", c, ops.View{Node: y, Norm: b.norm("n2", y, 2), ReLU: true}, b.param("w2", 3, 3, 2, 2), b.param("b2", 2), x)
 		},
+		"1x1 Units": units(1),
+		"3x3 Units": units(3),
 	},
 	"MaxPool": {
 		"2x2": func(b *bench) *G.Node {
@@ -196,6 +198,28 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			return b.param("x", batch, 6)
 		},
 	},
+}
+
+// units are pre-activation Units after a stem: one of them with a shortcut that reads the normalised input too.
+// Every gradient but the first has others to be added to.
+func units(k int) func(b *bench) *G.Node {
+	return func(b *bench) *G.Node {
+		conv := func(name string, k int, v ops.View, residual *G.Node) *G.Node {
+			return b.Conv(name, kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: k, Stride: 1}, v, b.param(name+".w", k, k, 2, 2), nil, residual)
+		}
+		view := func(name string, x *G.Node) ops.View { return ops.View{Node: x, Norm: b.norm(name, x, 2), ReLU: true} }
+		x := conv("stem", 3, ops.View{Node: b.param("x", batch, 4, 4, 2)}, nil)
+		for i, shortcut := range []string{"", "projection", "", ""} {
+			unit := string('1' + rune(i))
+			v, residual := view(unit+".n", x), x
+			if shortcut != "" {
+				residual = conv(unit+".shortcut", 1, v, nil)
+			}
+			y := conv(unit+".c1", k, v, nil)
+			x = conv(unit+".c2", k, view(unit+".m", y), residual)
+		}
+		return b.Map("end", view("n", x), nil)
+	}
 }
 
 // gated joins two arrays of which one is a view; what comes past the branch is what opens the gate too.
