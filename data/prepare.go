@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"exp/internal/stream"
@@ -29,6 +30,7 @@ func Prepare(ctx context.Context, cfg Config, seed int64, env Env) (*Prepared, e
 	if err != nil {
 		return nil, err
 	}
+	debug.FreeOSMemory() // files and pictures as they were read: as much again as the set, before training takes its own
 	if cfg.Dir != "" && !set.Info.Made && !within(cfg.Dir, set.From) {
 		env.warn(fmt.Sprintf("data.dir: %s has no files of %s; those of %s are used", cfg.Dir, set.Info.Name, set.From))
 	}
