@@ -81,7 +81,7 @@ func benchConv(b *testing.B, n *Native, what string, c Conv) {
 			n.Conv(c, w, in, Write[float32]{Y: y, Residual: r[:c.outputs()], Sums: make([]float64, 2*c.O)})
 		},
 		"data": func() {
-			n.ConvGradData(c, w, grad, WriteGrad[float32]{G: dx, Through: Read[float32]{X: r[:c.inputs()], ReLU: true}, Sums: make([]float64, 2*c.C)})
+			n.ConvGradData(c, w, grad, WriteGrad[float32]{G: dx, Through: in, Sums: make([]float64, 2*c.C)})
 		},
 		"weights": func() { n.ConvGradWeights(c, in, grad, dw, nil) },
 		"both": func() {
