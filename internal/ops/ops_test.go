@@ -397,3 +397,36 @@ func TestNoOperationIsForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestASumGoesOverWhatNothingReadsLater: it needs a buffer of its own only where its shortcut is read again.
+func TestASumGoesOverWhatNothingReadsLater(t *testing.T) {
+	const array = batch * 4 * 4 * 2 * 8 // bytes
+	for again, want := range map[bool]int64{false: 3 * array, true: 4 * array} {
+		pool := &ops.Pool[float64]{}
+		b := &bench{Graph: ops.New[float64](kernels.Reference[float64]{}, pool, batch, false)}
+		relu := func(name string, x *G.Node) ops.View {
+			return ops.View{Node: b.Map(name, ops.View{Node: x, ReLU: true}, nil), ReLU: true}
+		}
+		var y *G.Node
+		if err := ops.Build(func() {
+			x := b.param("x", batch, 4, 4, 2)
+			shortcut := relu("shortcut", x).Node
+			y = b.Map("sum", relu("branch", x), shortcut)
+			if again {
+				y = b.Map("again", ops.View{Node: shortcut, ReLU: true}, y)
+			}
+			y = b.Map("end", ops.View{Node: y, ReLU: true}, nil)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Compile(y); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if got := pool.Bytes(); got != want {
+			t.Errorf("read again %v: buffers of %d bytes, not %d", again, got, want)
+		}
+	}
+}
