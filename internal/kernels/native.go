@@ -184,12 +184,12 @@ func (n *Native) affine(r Read[float32], channels int) (scale, shift *C.float) {
 	if r.Scale != nil {
 		return n.floats(r.Scale), n.floats(r.Shift)
 	}
-	n.need(channels)
+	n.haveOnes(channels)
 	return n.floats(n.ones), n.floats(n.zeros)
 }
 
-// need sees to it that there are so many ones and zeros.
-func (n *Native) need(channels int) {
+// haveOnes sees to it that there are so many ones and zeros.
+func (n *Native) haveOnes(channels int) {
 	if len(n.ones) < channels {
 		n.ones, n.zeros = make([]float32, channels), make([]float32, channels)
 		for i := range n.ones {
@@ -203,7 +203,7 @@ func (n *Native) gradient(g ReadGrad[float32], channels int) C.struct_source {
 	s := C.struct_source{x: n.floats(g.G)}
 	if g.X != nil {
 		if g.A == nil {
-			n.need(channels)
+			n.haveOnes(channels)
 			g.A = n.ones
 		}
 		s.mode |= C.GRAD

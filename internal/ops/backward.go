@@ -52,7 +52,7 @@ func (g *Graph[T]) gradients(loss *G.Node, params G.Nodes) G.Nodes {
 // its reader computes it.
 func (g *Graph[T]) arrived(v View) *G.Node {
 	n := v.Node
-	if v.Norm == nil || n.Dims() != 4 || !g.needs[n] {
+	if v.Norm == nil || n.Dims() != 4 {
 		return nil
 	}
 	if o := operation[T](n); o == nil || o.chance != g.chance { // what a step may leave out cannot carry the rest
@@ -153,11 +153,8 @@ func (g *Graph[T]) total(n *G.Node, terms G.Nodes) *G.Node {
 			rest = append(rest, t)
 		}
 	}
-	if n.Dims() != 4 || through == nil {
-		past, rest = nil, terms
-	}
 	if n.Dims() != 4 {
-		return g.sum(n, rest)
+		return g.sum(n, terms)
 	}
 	if through != nil {
 		j, inputs := join{norm: true, scaled: past != nil}, G.Nodes{}
@@ -173,11 +170,11 @@ func (g *Graph[T]) total(n *G.Node, terms G.Nodes) *G.Node {
 		}
 		return g.join(n, j, inputs)
 	}
-	last := len(rest) - 1
+	last := len(terms) - 1
 	if last == 0 {
-		return rest[0]
+		return terms[0]
 	}
-	return g.join(n, join{rest: true}, G.Nodes{rest[last], g.sum(n, rest[:last])})
+	return g.join(n, join{rest: true}, G.Nodes{terms[last], g.sum(n, terms[:last])})
 }
 
 // sum adds gradients of one shape.

@@ -37,9 +37,7 @@ func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *
 		}
 		g.k.Conv(c, in[len(x)], read(v, in, g.Rows*inSize), y)
 	}
-	if residual != nil {
-		o.writesOver(residual, inputs)
-	}
+	o.writesOver(residual, inputs)
 	o.diff = func(grad *G.Node) G.Nodes {
 		dw, dbias, gz, whole := g.convGrad(name, c, v, w, bias, residual, grad)
 		grads := append(g.viewGrad(name, v, gz), dw)
@@ -78,10 +76,7 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	// plain view's is left to sumBehind.
 	both := c.K == 1 && c.Stride == 1 && !v.plain() && g.differentiates(v)
 	reads := append(append(G.Nodes{}, src.inputs...), x...)
-	var rest *G.Node // added to the data's gradient
-	if g.differentiates(v) {
-		rest = g.arrived(v)
-	}
+	rest := g.arrived(v) // added to the data's gradient
 	weightsAt := len(reads)
 	if both {
 		reads = append(reads, w)
@@ -91,9 +86,7 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 		o.kind, o.macs = "conv grads", 2*macs
 		o.second = (&op[T]{kind: "fetch", name: name + ".input", shape: tensor.Shape{g.batch, c.H, c.W, c.C}}).summing(c.C)
 		o.second.run = func([][]T, []T) {}
-		if rest != nil {
-			o.second.writesOver(rest, reads)
-		}
+		o.second.writesOver(rest, reads)
 	}
 	if writes {
 		o.writesOver(src.inputs[0], reads)
@@ -160,16 +153,13 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 			}
 			g.k.ConvGradData(c, in[wAt], src.read(in, g.Rows*outSize), y)
 		}
-		all := append(inputs[:len(inputs):len(inputs)], behind...)
-		switch {
-		case len(behind) > 0:
-			d.writesOver(behind[0], all)
-		case rest != nil:
-			d.writesOver(rest, all)
-		}
-		if v.plain() && len(behind) == 0 {
+		all, over := append(inputs[:len(inputs):len(inputs)], behind...), rest
+		if len(behind) > 0 {
+			over = behind[0]
+		} else if v.plain() {
 			d.behind = data
 		}
+		d.writesOver(over, all)
 		return g.apply(d.summing(c.C), all...)
 	}
 	return dw, dbias, data(), whole

@@ -147,8 +147,8 @@ func (o *op[T]) lend() {
 	o.value = tensor.New(tensor.WithShape(o.shape...), tensor.WithBacking(o.buf))
 }
 
-// writesOver lets the result be written over one of the inputs of the operation that makes it, unless that is read otherwise
-// too.
+// writesOver lets the result be written over one of the inputs of the operation that makes it, unless that is nil or read
+// otherwise too.
 func (o *op[T]) writesOver(in *G.Node, inputs G.Nodes) {
 	count := 0
 	for _, n := range inputs {
@@ -163,8 +163,11 @@ func (o *op[T]) writesOver(in *G.Node, inputs G.Nodes) {
 
 // give gives the buffer of n values to the operation at work, if that is its last reader.
 func (o *op[T]) give(n int) bool {
-	o.taken = o.taken || o.left == 1 && !o.kept && o.fixed == nil && len(o.buf) == n
-	return o.taken
+	if o.taken || o.left != 1 || o.kept || o.fixed != nil || len(o.buf) != n {
+		return false
+	}
+	o.taken = true
+	return true
 }
 
 // settle returns the buffers that no later operation reads.

@@ -61,9 +61,7 @@ func (g *Graph[T]) Map(name string, v View, residual *G.Node) *G.Node {
 		}
 		g.k.Map(read(v, in, n), c, w)
 	}
-	if residual != nil {
-		o.writesOver(residual, inputs)
-	}
+	o.writesOver(residual, inputs)
 	o.diff = func(grad *G.Node) G.Nodes {
 		grads := g.viewGrad(name, v, g.plainViewGrad(name+".map", v, grad))
 		if residual != nil {
