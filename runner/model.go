@@ -58,13 +58,17 @@ type pass struct {
 // algorithms are the values of train.precision.conv.
 var algorithms = map[string]kernels.Algorithm{"winograd4": kernels.Winograd4, "winograd2": kernels.Winograd2, "direct": kernels.Direct}
 
+// products are the values of train.precision.products.
+var products = map[string]kernels.Products{"fp32": kernels.FP32, "bf16": kernels.BF16}
+
 // NewModel builds the graphs of a plan for batches of at most so many rows, and draws the initial weights of its seed. Close
 // frees what is outside Go's heap.
 func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
 	defer ops.OutOfMemory(&err)
 	m = &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
 		dropout: stream.Key(p.Experiment.Seed, "dropout")}
-	m.kernels.Algorithm = algorithms[p.Experiment.Train.Precision.Conv]
+	precision := p.Experiment.Train.Precision
+	m.kernels.Algorithm, m.kernels.Products = algorithms[precision.Conv], products[precision.Products]
 	m.tasks.add, m.tasks.measure, m.tasks.move = m.add, m.measure, m.move
 	for _, param := range p.Net.Params {
 		w := kernels.Alloc(param.Size())

@@ -5,6 +5,7 @@ import (
 	"exp/blocks"
 	"exp/configs"
 	"exp/data"
+	"exp/internal/kernels"
 )
 
 // Plan is an experiment that can be run: checked, with every size known and nothing allocated.
@@ -13,8 +14,12 @@ type Plan struct {
 	Net        *blocks.Net
 }
 
-// NewPlan plans a loaded experiment. Initial weights that it names must be there and fit: else the error is a *blocks.Error.
+// NewPlan plans a loaded experiment. Initial weights that it names must be there and fit, and this processor must have the
+// products it asks for: else the error is a *blocks.Error.
 func NewPlan(l *configs.Loaded) (*Plan, error) {
+	if l.Train.Precision.Products == "bf16" && !kernels.HasBF16() {
+		return nil, &blocks.Error{Path: "train.precision.products", Problem: "bf16 needs a processor with AVX512_BF16 (and EXP_ISA, if set, to be avx512); take fp32"}
+	}
 	if from := l.Experiment.Init.From; from != "" {
 		if _, err := initialWeights(from, l.Net); err != nil {
 			return nil, &blocks.Error{Path: "init.from", Problem: err.Error()}

@@ -1,10 +1,39 @@
 package runner
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
+
+	"exp/blocks"
+	"exp/configs"
+	"exp/internal/kernels"
 )
+
+func TestPrecisionChoosesTheProducts(t *testing.T) {
+	set := []string{"model.units=1", "train.batch=8", "optimizer=sgd"}
+	l, err := configs.Load("quickstart", configs.Options{Set: append(set, "train.precision.products=bf16")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPlan(l)
+	if !kernels.HasBF16() {
+		if problem := (*blocks.Error)(nil); !errors.As(err, &problem) || problem.Path != "train.precision.products" {
+			t.Fatalf("the error is %v", err)
+		}
+		t.Skip("this processor has no products of bf16")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	rounded := newModel(t, p, 2)
+	loss, _ := step(t, rounded, images(8, p.Net.Input.Shape, 10), 0.01, 1)
+	exact, _ := step(t, newModel(t, load(t, "quickstart", set...), 2), images(8, p.Net.Input.Shape, 10), 0.01, 1)
+	if loss == exact || math.Abs(loss-exact) > 0.01 {
+		t.Errorf("the loss is %v in bf16 and %v in fp32", loss, exact)
+	}
+}
 
 func TestPrecisionChoosesTheAlgorithmOfConvolutions(t *testing.T) {
 	losses, stems := map[string]float64{}, map[string][]float32{}

@@ -1,5 +1,5 @@
 // The kernels for any processor: registers of 4 floats, which x86-64 and arm64 both have, and no intrinsics.
-#ifdef LIKE_AVX512 // tests the block sizes of AVX-512 where no processor has it; slow
+#ifdef LIKE_AVX512 // tests the block sizes of AVX-512, and pairs of bf16, where no processor has them; slow
 #define VL 16
 #define ROWS 8
 #define GRAD_ROWS 8
@@ -32,6 +32,33 @@ static inline lanes square_root(lanes v) {
 		v[i] = __builtin_sqrtf(v[i]);
 	return v;
 }
+#ifdef LIKE_AVX512
+#include <string.h>
+
+typedef uint32_t bits __attribute__((vector_size(VL * 4)));
+
+// The nearest bf16, as a float; an even one of two. NaN is not thought of.
+static inline bits bf16(lanes v) { return ((bits)v + 0x7fff + ((bits)v >> 16 & 1)) & 0xffff0000; }
+
+static inline lanes dot(lanes acc, lanes u, float s) {
+	uint32_t pair;
+	memcpy(&pair, &s, sizeof pair);
+	const bits all = (bits){0} + pair;
+	acc += (lanes)((bits)u << 16) * (lanes)(all << 16);
+	return acc + (lanes)((bits)u & 0xffff0000) * (lanes)(all & 0xffff0000);
+}
+
+static inline void round_to_half(float *p, lanes v) {
+	const bits b = bf16(v) >> 16;
+	for (int i = 0; i < VL; i++) {
+		const uint16_t half = (uint16_t)b[i];
+		memcpy((char *)p + i * sizeof half, &half, sizeof half);
+	}
+}
+#define DOT(acc, u, s) dot(acc, u, s)
+#define ROUND_TO_HALF(p, v) round_to_half(p, v)
+#define PAIR(a, b) ((lanes)(bf16(a) >> 16 | bf16(b)))
+#endif
 #include "isa.h"
 
 const struct kernels kernels_generic = KERNELS("generic");

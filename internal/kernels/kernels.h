@@ -41,6 +41,10 @@ struct sink {
 // else directly; not by the first; directly.
 enum algorithm { WINOGRAD_4, WINOGRAD_2, DIRECT };
 
+// What Winograd's transformed tiles and weights are multiplied as: floats; or bf16, the upper halves of floats rounded to
+// nearest, two products at a time, whose sums are floats. Transforms and all else are of floats.
+enum products { FP32, BF16 };
+
 enum { KEPT_XI = 36, KEPT_PAD = 16 }; // of F(4x4,3x3), the larger
 
 // One call. Images are n x [h,w,c]; a convolution makes n x [oh,ow,o] of them, a pooling n x [oh,ow,c].
@@ -48,6 +52,7 @@ struct job {
 	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel
 	long high, wide;                       // of a pooling's window
 	enum algorithm algorithm;              // of a convolution
+	enum products products;                // likewise; BF16 only where kernels_have_bf16
 	float *kept;                           // where the transformed weights of a convolution are kept, KEPT_XI*(c*o+KEPT_PAD), or NULL
 	int made;                              // they are there already
 	struct source in, grad;                // what is read: an activation, a gradient
@@ -104,5 +109,8 @@ struct kernels {
 // kernels_named returns the table of an instruction set ("avx512", "avx2", "generic") that this processor has, or NULL;
 // "" means the best.
 const struct kernels *kernels_named(const char *name);
+
+// Whether these kernels and this processor have products of bf16.
+int kernels_have_bf16(const struct kernels *k);
 
 #endif

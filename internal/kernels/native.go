@@ -51,6 +51,11 @@ func Select(name string) error {
 	return nil
 }
 
+// HasBF16 reports whether the selected instruction set has [BF16] products: AVX-512, on processors that have AVX512_BF16.
+func HasBF16() bool { return hasBF16(selected) }
+
+func hasBF16(k *C.struct_kernels) bool { return C.kernels_have_bf16(k) != 0 }
+
 func named(name string) *C.struct_kernels {
 	s := C.CString(name)
 	defer C.free(unsafe.Pointer(s))
@@ -69,11 +74,23 @@ const (
 	Direct    Algorithm = C.DIRECT
 )
 
+// Products says what the transformed tiles and weights of Winograd's algorithms are multiplied as.
+type Products int
+
+// The products. Sums are float32 in both cases, and so are transforms and everything that is not Winograd's. Errors with BF16
+// are about 1e-2 of the result.
+const (
+	FP32 Products = C.FP32
+	BF16 Products = C.BF16 // rounded to 8 significant bits, two at a time; see [HasBF16]
+)
+
 // Native is the backend in C. It owns threads-1 helper threads, which share the work of every call with the caller's;
 // results are the same bits for any number of threads. One call works at a time, others wait.
 type Native struct {
 	// Algorithm is how 3x3 convolutions are computed; set it before the first call.
 	Algorithm Algorithm
+	// Products is what Winograd's multiply; likewise. BF16 only if HasBF16.
+	Products Products
 
 	threads int
 	kernels *C.struct_kernels
@@ -282,7 +299,7 @@ func noProducts(w WriteGrad[float32]) {
 }
 
 func (n *Native) setConv(j *C.struct_job, c Conv) {
-	j.algorithm = C.enum_algorithm(n.Algorithm)
+	j.algorithm, j.products = C.enum_algorithm(n.Algorithm), C.enum_products(n.Products)
 	j.n, j.h, j.w, j.c = C.long(c.N), C.long(c.H), C.long(c.W), C.long(c.C)
 	j.oh, j.ow, j.o = C.long(c.OutH()), C.long(c.OutW()), C.long(c.O)
 	j.k, j.stride = C.long(c.K), C.long(c.Stride)

@@ -23,3 +23,15 @@ const struct kernels *kernels_named(const char *name) {
 			return have[i];
 	return NULL;
 }
+
+int kernels_have_bf16(const struct kernels *k) {
+#ifdef LIKE_AVX512 // see generic.c
+	return k == &kernels_generic;
+#elif defined(__x86_64__)
+	__builtin_cpu_init();
+	return k == &kernels_avx512 && __builtin_cpu_supports("avx512bf16");
+#else
+	(void)k;
+	return 0;
+#endif
+}

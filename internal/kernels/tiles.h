@@ -43,31 +43,85 @@ INLINE float *tiles_of(struct tiles v, long t, long c) {
 	return v.at + (c / v.block * v.pitch + t) * v.block + c % v.block;
 }
 
+// Pairs of bf16. One number of a struct tiles is a pair then, of two channels (for products of V with U, whose pairs are of the
+// same two channels) or of two tiles (for those of V with Z).
+enum { FEW_TILES = 4 }; // that are transformed, and rounded while they are near
+
+// How many channels or tiles one number has.
+INLINE long per(const int products) { return products == BF16 ? 2 : 1; }
+
+#ifdef DOT
+// Rounds n transformed tiles to pairs of neighbouring channels, tiles t to t+n of `to`.
+static void pair_channels(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {
+	for (long xi = 0; xi < xis; xi++)
+		for (long c = 0; c < channels; c += BLOCK) {
+			const float *f = from.at + xi * from.stride + c * from.pitch;
+			float *p = to.at + xi * to.stride + c / 2 * to.pitch + t * (BLOCK / 2);
+			for (long i = 0; i < n; i++)
+				ROUND_TO_HALF(p + i * (BLOCK / 2), load(f + i * BLOCK));
+		}
+}
+
+// Rounds n transformed tiles to pairs of neighbouring tiles, from pair t/2 on; the last is alone, beside zeros, if n is odd.
+static void pair_tiles(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {
+	const long block = from.block;
+	for (long xi = 0; xi < xis; xi++)
+		for (long c = 0; c < channels; c += block) {
+			const float *f = from.at + xi * from.stride + c * from.pitch;
+			float *p = to.at + xi * to.stride + c * to.pitch + t / 2 * block;
+			for (long i = 0; i < n; i += 2, f += 2 * block, p += block)
+				for (long j = 0; j < block; j += VL)
+					store(p + j, PAIR(load(f + j), i + 1 < n ? load(f + block + j) : (vec){0}));
+		}
+}
+
+// Rounds one row of transformed weights, a channel's, into its half of the pairs.
+INLINE void pair_weights(float *to, vec v, int second) {
+	store(to, second ? (vec)((ivec)load(to) | (ivec)PAIR((vec){0}, v)) : PAIR(v, (vec){0}));
+}
+#else
+static void pair_channels(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {}
+static void pair_tiles(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {}
+INLINE void pair_weights(float *to, vec v, int second) {}
+#endif
+
+// acc + u*s, or the same of pairs.
+INLINE vec mac(const int products, vec acc, vec u, float s) {
+#ifdef DOT
+	if (products == BF16)
+		return DOT(acc, u, s);
+#endif
+	return acc + u * s;
+}
+
 // The widest block of channels that divides them all.
 static long wide_of(long channels) { return channels % (COLS * VL) ? BLOCK : COLS * VL; }
 
-// m[row][cols*VL] = sum over k of v[k/16][row][k%16] * u[k][cols*VL], for rows < `rows` and k < 16*blocks.
-INLINE void product(const int rows, const int cols, const float *v, long block_stride, long blocks, const float *u, float *m) {
+// m[row][cols*VL] = sum over k of v[k/16][row][k%16] * u[k][cols*VL], for rows < `rows` and k < 16*blocks. With pairs, k
+// counts them, and 8 are in a block.
+INLINE void product(const int products, const int rows, const int cols, const float *v, long block_stride, long blocks, const float *u, float *m) {
+	const int block = BLOCK / per(products);
 	vec acc[ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	for (long b = 0; b < blocks; b++, v += block_stride) {
 		const float *a = v;
 #pragma GCC unroll 4
-		for (int k = 0; k < BLOCK; k++, a++, u += cols * VL) {
+		for (int k = 0; k < block; k++, a++, u += cols * VL) {
 			vec u0 = load(u), u1 = cols > 1 ? load(u + VL) : u0;
 			UNROLL for (int r = 0; r < rows; r++) {
-				float s = a[r * BLOCK];
-				acc[r * cols] += u0 * s;
+				float s = a[r * block];
+				acc[r * cols] = mac(products, acc[r * cols], u0, s);
 				if (cols > 1)
-					acc[r * cols + 1] += u1 * s;
+					acc[r * cols + 1] = mac(products, acc[r * cols + 1], u1, s);
 			}
 		}
 	}
 	UNROLL for (int i = 0; i < rows * cols; i++) store(m + i * VL, acc[i]);
 }
 
-// du[row][cols*VL] = (first ? 0 : du) + sum over t < n of v[t][16][row] * z[t][cols*VL], for rows < `rows`.
-INLINE void grad_product(const int rows, const int cols, const float *v, const float *z, long n, float *du, int first) {
+// du[row][cols*VL] = (first ? 0 : du) + sum over t < n of v[t][16][row] * z[t][cols*VL], for rows < `rows`. With
+// pairs, t counts them.
+INLINE void grad_product(const int products, const int rows, const int cols, const float *v, const float *z, long n, float *du, int first) {
 	vec acc[ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	UNROLL for (int i = 0; i < rows * cols; i++) __builtin_prefetch(du + i * VL, 1, 3);
@@ -76,9 +130,9 @@ INLINE void grad_product(const int rows, const int cols, const float *v, const f
 		vec z0 = load(z), z1 = cols > 1 ? load(z + VL) : z0;
 		UNROLL for (int r = 0; r < rows; r++) {
 			float s = v[r];
-			acc[r * cols] += z0 * s;
+			acc[r * cols] = mac(products, acc[r * cols], z0, s);
 			if (cols > 1)
-				acc[r * cols + 1] += z1 * s;
+				acc[r * cols + 1] = mac(products, acc[r * cols + 1], z1, s);
 		}
 	}
 	if (first) {

@@ -8,6 +8,11 @@
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
 //	KEEP(t, v)    v where t > 0, else 0
 //	SQRT(v)       the square root
+//
+// and if it has products of bf16, whose pairs are in the place of a float each:
+//	DOT(acc, u, s)       acc + the products of u's pairs with the pair s, both added up
+//	ROUND_TO_HALF(p, v)  stores VL floats as VL/2 pairs of neighbours
+//	PAIR(a, b)           pairs of a float of a and one of b
 
 typedef float vec __attribute__((vector_size(VL * 4)));
 typedef float vec_at_float __attribute__((vector_size(VL * 4), aligned(4)));

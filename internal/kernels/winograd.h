@@ -21,6 +21,8 @@
 //
 //	dU[xi][c][o] = sum over tiles of V[xi][tile][c] * Z[xi][tile][o],   Z[xi][o/WIDE][tile][WIDE], dU as U
 //
+// With products of bf16, one number of V, U and Z is a pair; see tiles.h.
+//
 // WINO(name) is a name of this TILE's own.
 
 #ifndef SIDE
@@ -332,11 +334,30 @@ static void WINO(output_tiles)(const struct grid *g, const struct sink *out, lon
 	}
 }
 
+// V and Z as above, but rounded to pairs of channels, or of tiles; `few` has room for FEW_TILES.
+static void WINO(input_pairs)(int of_tiles, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v, struct tiles few) {
+	for (long t = 0; t < n; t += FEW_TILES) {
+		const long more = at_most(FEW_TILES, n - t);
+		WINO(input_tiles)(g, in, channels, first + t, more, few);
+		(of_tiles ? pair_tiles : pair_channels)(XI, few, channels, more, v, t);
+	}
+}
+
+static void WINO(gradient_pairs)(const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles z, float *sums, struct tiles few) {
+	for (long t = 0; t < n; t += FEW_TILES) {
+		const long more = at_most(FEW_TILES, n - t);
+		WINO(gradient_tiles)(g, in, channels, first + t, more, few, sums);
+		pair_tiles(XI, few, channels, more, z, t);
+	}
+}
+
 // A convolution, or the gradient of its data, c channels in, o out.
 struct WINO(wino) {
 	struct pool *pool;
 	struct grid grid;
 	long c, o, wide;    // WIDE of the layouts
+	int products;
+	long depth;         // numbers that c channels are in V and U: half as many pairs
 	const float *w;     // [9,c,o], or [9,o,c] turned around when backward
 	int backward;
 	struct source in;
@@ -379,51 +400,77 @@ static void WINO(weights_piece)(void *context, long piece, int worker) {
 					const vec w[3] = {load(&taps[j][i][v]), load(&taps[3 + j][i][v]), load(&taps[6 + j][i][v])};
 					WINO(transform_weights)(w, half + j * VL, 3 * VL);
 				}
-				float *u = p->u + ((o + v) / p->wide * p->c + c0 + i) * p->wide + (o + v) % p->wide;
+				float *u = p->u + ((o + v) / p->wide * p->depth + (c0 + i) / per(p->products)) * p->wide + (o + v) % p->wide;
 #pragma GCC unroll 6
 				for (int r = 0; r < SIDE; r++) {
 					const float *h = half + r * 3 * VL;
 					const vec w[3] = {load(h), load(h + VL), load(h + 2 * VL)};
-					WINO(transform_weights)(w, u + r * SIDE * p->u_stride, p->u_stride);
+					if (p->products == FP32) {
+						WINO(transform_weights)(w, u + r * SIDE * p->u_stride, p->u_stride);
+						continue;
+					}
+					float whole[SIDE * VL] __attribute__((aligned(64)));
+					WINO(transform_weights)(w, whole, VL);
+					for (int j = 0; j < SIDE; j++)
+						pair_weights(u + (r * SIDE + j) * p->u_stride, load(whole + j * VL), i % 2);
 				}
 			}
 	}
 }
 
-INLINE void WINO(chunk_products)(const int rows, const int cols, const struct WINO(wino) *p, long n, struct tiles v, struct tiles m, struct ahead *f) {
+INLINE void WINO(chunk_products)(const int products, const int rows, const int cols, const struct WINO(wino) *p, long n, struct tiles v, struct tiles m, struct ahead *f) {
 	const long blocks = p->c / BLOCK, wides = p->o / (cols * VL);
 	const long share = fetch_share(f, XI * wides * ((n + rows - 1) / rows));
 	for (long xi = 0; xi < XI; xi++)
 		for (long ob = 0; ob < wides; ob++) {
-			const float *u = p->u + xi * p->u_stride + ob * p->c * cols * VL;
+			const float *u = p->u + xi * p->u_stride + ob * p->depth * cols * VL;
 			for (long t = 0; t < n; t += rows) {
 				fetch(f, share);
-				product(rows, cols, v.at + xi * v.stride + t * BLOCK, v.pitch * BLOCK, blocks, u, m.at + xi * m.stride + (ob * m.pitch + t) * cols * VL);
+				product(products, rows, cols, v.at + xi * v.stride + t * v.block, v.pitch * v.block, blocks, u, m.at + xi * m.stride + (ob * m.pitch + t) * cols * VL);
 			}
 		}
+}
+
+static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct tiles v, struct tiles m, struct ahead *f) {
+	const int wide = COLS * VL <= BLOCK || p->wide == COLS * VL;
+#ifdef DOT
+	if (p->products == BF16) {
+		if (wide)
+			WINO(chunk_products)(BF16, ROWS, COLS, p, n, v, m, f);
+		else
+			WINO(chunk_products)(BF16, BLOCK, 1, p, n, v, m, f);
+		return;
+	}
+#endif
+	if (wide)
+		WINO(chunk_products)(FP32, ROWS, COLS, p, n, v, m, f);
+	else
+		WINO(chunk_products)(FP32, BLOCK, 1, p, n, v, m, f);
 }
 
 // The chunks of one piece: transform tiles, multiply, transform back.
 static void WINO(piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
-	struct tiles v = tiles_at(NULL, p->chunk, p->c, BLOCK), m = tiles_at(NULL, p->chunk, p->o, p->wide);
-	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(m) + 2 * p->o);
+	struct tiles v = tiles_at(NULL, p->chunk, p->depth, BLOCK / per(p->products)), m = tiles_at(NULL, p->chunk, p->o, p->wide);
+	struct tiles few = tiles_at(NULL, FEW_TILES, p->products == BF16 ? p->c : 0, BLOCK);
+	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(m) + WINO(tiles_floats)(few) + 2 * p->o);
 	v.at = scratch;
 	m.at = v.at + WINO(tiles_floats)(v);
-	float *sums = m.at + WINO(tiles_floats)(m);
+	few.at = m.at + WINO(tiles_floats)(m);
+	float *sums = few.at + WINO(tiles_floats)(few);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)p->o);
 	const long pixels = TILE * TILE;
 	for (long k = cut_at(p->chunks, p->pieces, piece); k < cut_at(p->chunks, p->pieces, piece + 1); k++) {
 		const long first = k * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
 		const long next = first + n, more = at_most(p->chunk, p->grid.tiles - next);
-		WINO(input_tiles)(&p->grid, &p->in, p->c, first, n, v);
+		if (p->products == BF16)
+			WINO(input_pairs)(0, &p->grid, &p->in, p->c, first, n, v, few);
+		else
+			WINO(input_tiles)(&p->grid, &p->in, p->c, first, n, v);
 		struct ahead f = {.n = 0};
 		fetch_sink(&f, &p->out, first * pixels * p->o, n * pixels * p->o);
 		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
-		if (COLS * VL <= BLOCK || p->wide == COLS * VL)
-			WINO(chunk_products)(ROWS, COLS, p, n, v, m, &f);
-		else
-			WINO(chunk_products)(BLOCK, 1, p, n, v, m, &f);
+		WINO(chunk_products_any)(p, n, v, m, &f);
 		WINO(output_tiles)(&p->grid, &p->out, p->o, first, n, m, sums);
 		if (p->out.mode & SUM)
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);
@@ -438,7 +485,8 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 		p->chunk = round_up(p->chunk, BLOCK);
 	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
 	p->pieces = at_most(p->chunks, WINO_PIECES);
-	p->u_stride = p->c * p->o + BLOCK;
+	p->depth = p->c / per(p->products);
+	p->u_stride = p->depth * p->o + BLOCK;
 	p->u = p->kept ? p->kept : pool_shared(pool, WEIGHTS, XI * p->u_stride * (long)sizeof(float));
 	if (p->out.mode & SUM)
 		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
@@ -451,12 +499,12 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 }
 
 static void WINO(conv)(struct pool *pool, const struct job *job) {
-	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out, .kept = job->kept, .made = job->made};
+	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out, .products = job->products, .kept = job->kept, .made = job->made};
 	WINO(convolve)(pool, &p);
 }
 
 static void WINO(conv_grad_data)(struct pool *pool, const struct job *job) {
-	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->o, .o = job->c, .w = job->weights, .backward = 1, .in = job->grad, .out = job->out};
+	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->o, .o = job->c, .w = job->weights, .backward = 1, .products = job->products, .in = job->grad, .out = job->out};
 	WINO(convolve)(pool, &p);
 }
 
@@ -465,6 +513,7 @@ struct WINO(grad) {
 	struct pool *pool;
 	struct grid grid;
 	long c, o, wide;
+	int products;
 	struct source in, grad;
 	float *dw;
 	long chunk, chunks, pieces;
@@ -475,32 +524,57 @@ struct WINO(grad) {
 	long first, n;       // tiles of a round
 };
 
-// dU += Vt Z for one xi over n tiles.
-INLINE void WINO(grad_products)(const int rows, const int cols, const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
+// dU += Vt Z for one xi over n tiles, or pairs of tiles.
+INLINE void WINO(grad_products)(const int products, const int rows, const int cols, const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
 	for (long ob = 0; ob < p->o / (cols * VL); ob++)
 		for (long c = 0; c < p->c; c += BLOCK)
 #pragma GCC unroll 1
 			for (int r = 0; r < BLOCK; r += rows) {
 				fetch(f, share);
-				grad_product(rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du + xi * p->du_stride + (ob * p->c + c + r) * cols * VL, first);
+				grad_product(products, rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du + xi * p->du_stride + (ob * p->c + c + r) * cols * VL, first);
 			}
 }
 
 static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
-	if (COLS * VL <= BLOCK || p->wide == COLS * VL)
-		WINO(grad_products)(GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
+	const int wide = COLS * VL <= BLOCK || p->wide == COLS * VL;
+#ifdef DOT
+	if (p->products == BF16) {
+		if (wide)
+			WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
+		else
+			WINO(grad_products)(BF16, BLOCK, 1, p, xi, n, v, z, du, first, f, share);
+		return;
+	}
+#endif
+	if (wide)
+		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else
-		WINO(grad_products)(BLOCK, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, BLOCK, 1, p, xi, n, v, z, du, first, f, share);
+}
+
+// Makes V and Z of n tiles from first on; few and few_z have room for some of them, where products are of pairs.
+static void WINO(grad_tiles)(const struct WINO(grad) *p, long first, long n, struct tiles v, struct tiles z, float *sums, struct tiles few, struct tiles few_z) {
+	if (p->products == BF16) {
+		WINO(input_pairs)(1, &p->grid, &p->in, p->c, first, n, v, few);
+		WINO(gradient_pairs)(&p->grid, &p->grad, p->o, first, n, z, sums, few_z);
+	} else {
+		WINO(input_tiles)(&p->grid, &p->in, p->c, first, n, v);
+		WINO(gradient_tiles)(&p->grid, &p->grad, p->o, first, n, z, sums);
+	}
 }
 
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
 static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
-	struct tiles v = tiles_at(NULL, p->chunk, p->c, BLOCK), z = tiles_at(NULL, p->chunk, p->o, p->wide);
-	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(z) + p->o);
+	const long numbers = (p->chunk + per(p->products) - 1) / per(p->products), some = p->products == BF16 ? FEW_TILES : 0;
+	struct tiles v = tiles_at(NULL, numbers, p->c, BLOCK), z = tiles_at(NULL, numbers, p->o, p->wide);
+	struct tiles few = tiles_at(NULL, some, p->c, BLOCK), few_z = tiles_at(NULL, some, p->o, p->wide);
+	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(z) + WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
 	v.at = scratch;
 	z.at = v.at + WINO(tiles_floats)(v);
-	float *sums = p->bias ? z.at + WINO(tiles_floats)(z) : NULL;
+	few.at = z.at + WINO(tiles_floats)(z);
+	few_z.at = few.at + WINO(tiles_floats)(few);
+	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
 	float *du = p->du + piece * XI * p->du_stride;
@@ -508,8 +582,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	for (long k = begin; k < end; k++) {
 		const long first = k * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
 		const long next = first + n, more = at_most(p->chunk, p->grid.tiles - next);
-		WINO(input_tiles)(&p->grid, &p->in, p->c, first, n, v);
-		WINO(gradient_tiles)(&p->grid, &p->grad, p->o, first, n, z, sums);
+		WINO(grad_tiles)(p, first, n, v, z, sums, few, few_z);
 		if (sums)
 			add_up(p->bias + piece * p->o, sums, p->o);
 		struct ahead f = {.n = 0};
@@ -517,7 +590,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		fetch_source(&f, &p->grad, next * pixels * p->o, more * pixels * p->o);
 		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / (p->wide == COLS * VL ? GRAD_ROWS : BLOCK)));
 		for (long xi = 0; xi < XI; xi++)
-			WINO(grad_products_any)(p, xi, n, v, z, du, k == begin, &f, share);
+			WINO(grad_products_any)(p, xi, (n + per(p->products) - 1) / per(p->products), v, z, du, k == begin, &f, share);
 	}
 }
 
@@ -526,17 +599,18 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
 	const long t = piece * p->chunk, n = at_most(p->chunk, p->n - t);
 	struct tiles v = p->v, z = p->z;
-	v.at += t * v.block;
-	z.at += t * z.block;
-	WINO(input_tiles)(&p->grid, &p->in, p->c, p->first + t, n, v);
-	if (!p->bias) {
-		WINO(gradient_tiles)(&p->grid, &p->grad, p->o, p->first + t, n, z, NULL);
-		return;
-	}
-	float *sums = pool_scratch(p->pool, worker, p->o);
-	memset(sums, 0, sizeof(float) * (size_t)p->o);
-	WINO(gradient_tiles)(&p->grid, &p->grad, p->o, p->first + t, n, z, sums);
-	add_up(p->bias + (p->first / p->chunk + piece) * p->o, sums, p->o);
+	v.at += t / per(p->products) * v.block;
+	z.at += t / per(p->products) * z.block;
+	const long some = p->products == BF16 ? FEW_TILES : 0;
+	struct tiles few = tiles_at(NULL, some, p->c, BLOCK), few_z = tiles_at(NULL, some, p->o, p->wide);
+	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
+	few_z.at = few.at + WINO(tiles_floats)(few);
+	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
+	if (sums)
+		memset(sums, 0, sizeof(float) * (size_t)p->o);
+	WINO(grad_tiles)(p, p->first + t, n, v, z, sums, few, few_z);
+	if (sums)
+		add_up(p->bias + (p->first / p->chunk + piece) * p->o, sums, p->o);
 }
 
 // ... then every xi is a piece, whose dU stays in the cache.
@@ -544,11 +618,12 @@ static void WINO(grad_xi_piece)(void *context, long xi, int worker) {
 	const struct WINO(grad) *p = context;
 	(void)worker;
 	struct ahead none = {.n = 0};
-	for (long t = 0; t < p->n; t += ROUND_STEP) {
+	const long numbers = (p->n + per(p->products) - 1) / per(p->products);
+	for (long t = 0; t < numbers; t += ROUND_STEP) {
 		struct tiles v = p->v, z = p->z;
 		v.at += t * v.block;
 		z.at += t * z.block;
-		WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, p->n - t), v, z, p->du, p->first + t == 0, &none, 0);
+		WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, numbers - t), v, z, p->du, p->first + t == 0, &none, 0);
 	}
 }
 
@@ -584,7 +659,7 @@ static void WINO(grad_weights_piece)(void *context, long piece, int worker) {
 }
 
 static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
-	struct WINO(grad) p = {.pool = pool, .grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .wide = wide_of(job->o), .in = job->in, .grad = job->grad, .dw = job->dw};
+	struct WINO(grad) p = {.pool = pool, .grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .wide = wide_of(job->o), .in = job->in, .grad = job->grad, .dw = job->dw, .products = job->products};
 	const int by_tiles = p.c * p.o <= MOST_BY_TILES;
 	p.chunk = at_most(p.grid.tiles, (by_tiles ? 32 : 16) * (4 / TILE));
 	p.chunks = (p.grid.tiles + p.chunk - 1) / p.chunk;
@@ -598,8 +673,9 @@ static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
 		pool_run(pool, WINO(grad_tiles_piece), &p, p.pieces);
 	} else {
 		const long round = at_most(p.grid.tiles, at_least(1, ROUND_FLOATS / (XI * (p.c + p.o) * p.chunk)) * p.chunk);
-		p.v = tiles_at(NULL, round, p.c, BLOCK);
-		p.z = tiles_at(NULL, round, p.o, p.wide);
+		const long numbers = (round + per(p.products) - 1) / per(p.products);
+		p.v = tiles_at(NULL, numbers, p.c, BLOCK);
+		p.z = tiles_at(NULL, numbers, p.o, p.wide);
 		p.v.at = pool_shared(pool, TILES, (WINO(tiles_floats)(p.v) + WINO(tiles_floats)(p.z)) * (long)sizeof(float));
 		p.z.at = p.v.at + WINO(tiles_floats)(p.v);
 		for (p.first = 0; p.first < p.grid.tiles; p.first += round) {
