@@ -24,6 +24,7 @@ static inline keep_vec pair(__m256bh a, __m256bh b) {
 #define CHUNK(c) ((c) < 256 ? 32 : 16)
 #define MAX(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define KEEP(t, v) keep((__m512)(t), (__m512)(v))
+#define PIN(a, b) __asm__("" : "+v"(a), "+v"(b))
 #define SQRT(v) ((vec)_mm512_sqrt_ps((__m512)(v)))
 #define DOT(acc, u, s) ((vec)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)(u), (__m512bh)_mm512_set1_ps(s)))
 #define ROUND_TO_HALF(p, v) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh((__m512)(v)))

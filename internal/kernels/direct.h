@@ -194,27 +194,11 @@ DIRECT_PIXELS(narrow_norm, 1, NORM_GRAD, 1, class->rows)
 DIRECT_PIXELS(narrow_norm_rest, 1, NORM_GRAD | REST, 1, class->rows)
 DIRECT_PIXELS(narrow_gate_sum, 1, RESIDUAL | GATE | THROUGH | SUM, 1, class->rows)
 DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0, class->rows)
-// Of a 1x1 kernel, whose numbers stay in registers.
-DIRECT_PIXELS(point_plain, COLS, 0, 1, 1)
-DIRECT_PIXELS(point_sum, COLS, SUM, 1, 1)
-DIRECT_PIXELS(point_norm, COLS, NORM_GRAD, 1, 1)
-DIRECT_PIXELS(point_norm_rest, COLS, NORM_GRAD | REST, 1, 1)
-DIRECT_PIXELS(point_residual, COLS, RESIDUAL, 1, 1)
-DIRECT_PIXELS(point_residual_sum, COLS, RESIDUAL | SUM, 1, 1)
 
 typedef void pixels_function(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share);
 
 static pixels_function *pixels_for(const struct direct *p, long block) {
 	const int wide = p->wide == COLS * VL, full = (block + 1) * p->wide <= p->o;
-	if (full && wide && p->k == 1 && p->stride == 1)
-		switch (p->out.mode) {
-		case 0: return point_plain;
-		case SUM: return point_sum;
-		case NORM_GRAD: return point_norm;
-		case NORM_GRAD | REST: return point_norm_rest;
-		case RESIDUAL: return point_residual;
-		case RESIDUAL | SUM: return point_residual_sum;
-		}
 	if (full)
 		switch (p->out.mode) {
 		case 0: return wide ? pixels_plain : narrow_plain;
@@ -242,19 +226,129 @@ INLINE long first_col(const struct direct *p, const struct class *class, long w)
 	return p->backward ? (w + p->pad - class->col) / p->stride - (class->cols - 1) : w * p->stride - p->pad;
 }
 
+// How many pixels take the same block of weights: some, if the weights of all blocks stay near.
+static long strip_of(const struct direct *p, const struct class *class, long n) { return class->w_stride * p->blocks <= NEAR ? STRIP : n; }
+
 // All blocks of channels for n pixels of a class; at has room for ROWS more.
 static void direct_strips(const struct direct *p, const struct class *class, const float *x, long *at, const long *to, long n, float *sums, struct ahead *f, long share) {
 	for (long i = 0; i < ROWS; i++)
 		at[n + i] = at[n - 1];
-	const long strip = class->w_stride * p->blocks <= NEAR ? STRIP : n;
+	const long strip = strip_of(p, class, n);
 	for (long i = 0; i < n; i += strip)
 		for (long b = 0; b < p->blocks; b++)
 			pixels_for(p, b)(p, class, x, at + i, to + i, at_most(strip, n - i), b, sums, f, share);
 }
 
+// A 1x1 kernel with stride 1: the pixels of a band follow one another in what is read, `step` floats apart, and in the result.
+INLINE int is_point(const struct direct *p) { return p->k == 1 && p->stride == 1; }
+
+// Stores a column of a group's vectors; its sums are added up apart first, or gcc keeps them in memory.
+INLINE void point_column(const int pixels, const int mode, const struct direct *p, const vec *acc, const int cols, long y, long lanes, struct write_coef *k) {
+	struct write_coef l = *k;
+	l.sum = l.product = (vec){0};
+	UNROLL for (int r = 0; r < pixels; r++) {
+		write_part(mode, &p->out, y + r * p->o, acc[r * cols], &l, lanes);
+		if (mode & SUM)
+			PIN(l.sum, l.product);
+	}
+	k->sum += l.sum;
+	k->product += l.product;
+}
+
+// One block of channels for consecutive pixels, x[i*step ...] -> out at y + i*o.
+INLINE void point_group(const int pixels, const int cols, const int mode, const struct direct *p, const float *x, long step, const float *w, long y, long lanes0, long lanes1, struct write_coef *k0, struct write_coef *k1) {
+	vec acc[ROWS * COLS];
+	UNROLL for (int i = 0; i < pixels * cols; i++) acc[i] = (vec){0};
+	for (long j = 0; j < p->c; j++, x++, w += cols * VL) {
+		vec w0 = load(w), w1 = cols > 1 ? load(w + VL) : w0;
+		UNROLL for (int r = 0; r < pixels; r++) {
+			float s = x[r * step];
+			acc[r * cols] += w0 * s;
+			if (cols > 1)
+				acc[r * cols + 1] += w1 * s;
+		}
+	}
+	if (mode & MASK) {
+		point_column(pixels, mode, p, acc, cols, y, lanes0, k0);
+		if (lanes1 > 0)
+			point_column(pixels, mode, p, acc + cols - 1, cols, y + VL, lanes1, k1);
+		return;
+	}
+	UNROLL for (int r = 0; r < pixels; r++) {
+		write_part(mode, &p->out, y + r * p->o, acc[r * cols], k0, lanes0);
+		if (lanes1 > 0)
+			write_part(mode, &p->out, y + r * p->o + VL, acc[r * cols + cols - 1], k1, lanes1);
+	}
+}
+
+// n pixels of the result from `first` on. Full: all channels of the block exist.
+INLINE void point_pixels(const int cols, const int mode, const int full, const struct direct *p, const float *x, long step, long first, long n, long block, float *sums, struct ahead *f, long share) {
+	const long o = block * cols * VL;
+	const float *w = p->classes->w + block * p->classes->w_stride;
+	const long lanes0 = full ? VL : at_most(VL, p->o - o), lanes1 = cols == 1 ? 0 : full ? VL : at_most(VL, p->o - o - VL);
+	struct write_coef k0 = write_coef(mode, &p->out, o, lanes0), k1 = k0;
+	if (lanes1 > 0)
+		k1 = write_coef(mode, &p->out, o + VL, lanes1);
+	long y = first * p->o + o, i = 0;
+	for (; i + ROWS <= n; i += ROWS, x += ROWS * step, y += ROWS * p->o) {
+		fetch(f, share);
+		point_group(ROWS, cols, mode, p, x, step, w, y, lanes0, lanes1, &k0, &k1);
+	}
+	for (; i < n; i++, x += step, y += p->o)
+		point_group(1, cols, mode, p, x, step, w, y, lanes0, lanes1, &k0, &k1);
+	if (mode & SUM) {
+		add_sums(&k0, sums + o, p->o, lanes0);
+		if (lanes1 > 0)
+			add_sums(&k1, sums + o + VL, p->o, lanes1);
+	}
+}
+
+#define POINT_PIXELS(name, cols, mode, full) \
+	static __attribute__((noinline)) void name(const struct direct *p, const float *x, long step, long first, long n, long block, float *sums, struct ahead *f, long share) { \
+		point_pixels(cols, mode, full, p, x, step, first, n, block, sums, f, share); \
+	}
+#define POINTS(name, mode) \
+	POINT_PIXELS(name, COLS, mode, 1) \
+	POINT_PIXELS(narrow_##name, 1, mode, 1)
+POINTS(point_plain, 0)
+POINTS(point_sum, SUM)
+POINTS(point_norm, NORM_GRAD)
+POINTS(point_norm_active, NORM_GRAD | ACTIVE)
+POINTS(point_norm_rest, NORM_GRAD | REST)
+POINTS(point_norm_rest_active, NORM_GRAD | REST | ACTIVE)
+POINTS(point_residual, RESIDUAL)
+POINTS(point_residual_sum, RESIDUAL | SUM)
+POINT_PIXELS(point_any, COLS, p->out.mode, 0)
+POINT_PIXELS(narrow_point_any, 1, p->out.mode, 0)
+
+typedef void point_function(const struct direct *p, const float *x, long step, long first, long n, long block, float *sums, struct ahead *f, long share);
+
+static point_function *point_for(const struct direct *p, long block) {
+	const int wide = p->wide == COLS * VL;
+	if ((block + 1) * p->wide <= p->o)
+		switch (p->out.mode) {
+		case 0: return wide ? point_plain : narrow_point_plain;
+		case SUM: return wide ? point_sum : narrow_point_sum;
+		case NORM_GRAD: return wide ? point_norm : narrow_point_norm;
+		case NORM_GRAD | ACTIVE: return wide ? point_norm_active : narrow_point_norm_active;
+		case NORM_GRAD | REST: return wide ? point_norm_rest : narrow_point_norm_rest;
+		case NORM_GRAD | REST | ACTIVE: return wide ? point_norm_rest_active : narrow_point_norm_rest_active;
+		case RESIDUAL: return wide ? point_residual : narrow_point_residual;
+		case RESIDUAL | SUM: return wide ? point_residual_sum : narrow_point_residual_sum;
+		}
+	return wide ? point_any : narrow_point_any;
+}
+
+static void point_strips(const struct direct *p, const float *x, long step, long first, long n, float *sums, struct ahead *f, long share) {
+	const long strip = strip_of(p, p->classes, n);
+	for (long i = 0; i < n; i += strip)
+		for (long b = 0; b < p->blocks; b++)
+			point_for(p, b)(p, x + i * step, step, first + i, at_most(strip, n - i), b, sums, f, share);
+}
+
 static void direct_piece(void *context, long piece, int worker) {
 	const struct direct *p = context;
-	const long most = p->band * p->ow + ROWS;
+	const long most = is_point(p) ? 0 : p->band * p->ow + ROWS;
 	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), list_floats = round_up(most * 2, BLOCK);
 	float *packed = pool_scratch(p->pool, worker, x_floats + 2 * list_floats + 2 * p->o);
 	long *at = (long *)(packed + x_floats), *to = (long *)(packed + x_floats + list_floats);
@@ -272,15 +366,13 @@ static void direct_piece(void *context, long piece, int worker) {
 			fetch_sink(&f, &p->out, (next * p->oh + from) * p->ow * p->o, rows * p->ow * p->o);
 		}
 		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / ROWS);
-		for (long c = 0; c < p->n_classes; c++) {
+		if (is_point(p))
+			point_strips(p, x, p->c, h0, h1 - h0, sums, &f, share);
+		for (long c = 0; c < p->n_classes && !is_point(p); c++) {
 			const struct class *class = &p->classes[c];
 			const long step = p->backward ? p->stride : 1;
 			long n = 0;
-			for (; p->k == 1 && p->stride == 1 && n < h1 - h0; n++) { // of one column
-				at[n] = n * p->c;
-				to[n] = h0 + n;
-			}
-			for (long h = h0 + n; h < h1; h++) {
+			for (long h = h0; h < h1; h++) {
 				if (p->backward && (h + p->pad) % p->stride != class->row)
 					continue;
 				const long w0 = p->backward ? (class->col + p->stride * p->k - p->pad) % p->stride : 0;
@@ -412,7 +504,7 @@ static void direct_grad_data(struct pool *pool, const struct job *job) {
 //	dw[row][o] = sum over pixels of x[at(row) + pixel] * z[pixel][o],  a row being one (a,b,c) of the weights
 //
 // for ROWS rows and WIDE channels at a time. With a 1x1 kernel and stride 1 the gradient of the data can be made of the same Z,
-// a band after the other, while it is near.
+// a band after the other, while it is near: first, since its mask may be what the activations are made of.
 struct direct_grad {
 	struct pool *pool;
 	long n, h, w, c, oh, ow, o, k, stride, pad;
@@ -424,6 +516,7 @@ struct direct_grad {
 	double *bias;  // [pieces][o], or NULL
 	float *result; // [k,k,c,o]
 	struct direct *data; // whose gradient is made too, or NULL
+	int active;    // its mask is what is read, which is stored with it and not packed on its own
 };
 
 // dw[row][cols*VL] += sum over h < high, w < wide of x[at[row] + h*x_row + w*x_col] * z[(h*wide + w)*z_step ...].
@@ -445,12 +538,19 @@ INLINE void direct_grad_product(const int rows, const int cols, const float *x, 
 	UNROLL for (int i = 0; i < rows * cols; i++) store(dw + i * VL, acc[i]);
 }
 
-static __attribute__((noinline)) void direct_grad_wide(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, long z_step, float *dw) {
-	direct_grad_product(ROWS, COLS, x, at, high, wide, x_row, x_col, z, z_step, dw);
-}
+#define DIRECT_GRAD(name, rows, cols) \
+	static __attribute__((noinline)) void name(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, long z_step, float *dw) { \
+		direct_grad_product(rows, cols, x, at, high, wide, x_row, x_col, z, z_step, dw); \
+	}
+DIRECT_GRAD(direct_grad_wide, ROWS, COLS)
+DIRECT_GRAD(direct_grad_wide_less, ROWS - 1, COLS)
+DIRECT_GRAD(direct_grad_narrow, ROWS, 1)
+DIRECT_GRAD(direct_grad_narrow_less, ROWS - 1, 1)
 
-static __attribute__((noinline)) void direct_grad_narrow(const float *x, const long *at, long high, long wide, long x_row, long x_col, const float *z, long z_step, float *dw) {
-	direct_grad_product(ROWS, 1, x, at, high, wide, x_row, x_col, z, z_step, dw);
+// How many rows of n that are left go next: ROWS or one less, so that few are made in vain, as of 16 = 6 + 5 + 5.
+static long next_rows(long n) {
+	const long groups = (n + ROWS - 1) / ROWS;
+	return at_least(ROWS - 1, (n + groups - 1) / groups);
 }
 
 // Z for some pixels from one on: read where they are, if they can be used so, or packed at `to`.
@@ -459,6 +559,13 @@ static const float *pack_gradient(const struct direct_grad *p, long pixel, long 
 	if (p->o == padded) {
 		if (p->grad.mode == 0)
 			return p->grad.x + pixel * p->o;
+		if (p->grad.mode & JOIN) { // then it is stored somewhere anyway
+			struct source once = p->grad;
+			once.mode &= ~JOIN;
+			to = p->grad.joined + pixel * p->o;
+			read_run(&once, p->grad_period, pixel * p->o, n * p->o, to);
+			return to;
+		}
 		read_run(&p->grad, p->grad_period, pixel * p->o, n * p->o, to);
 		return to;
 	}
@@ -477,14 +584,15 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 	const struct direct *d = p->data;
 	const long padded = p->blocks * p->wide;
 	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), z_floats = round_up(p->band * p->ow * padded, BLOCK);
-	const long list_floats = round_up(2 * p->rows, BLOCK), pixel_floats = d ? round_up(2 * (p->band + ROWS), BLOCK) : 0;
-	float *packed_x = pool_scratch(p->pool, worker, x_floats + z_floats + list_floats + 2 * pixel_floats + padded + 2 * p->c);
+	const long list_floats = round_up(2 * p->rows, BLOCK);
+	float *packed_x = pool_scratch(p->pool, worker, x_floats + z_floats + list_floats + padded + 2 * p->c);
 	float *packed_z = packed_x + x_floats;
-	long *at = (long *)(packed_z + z_floats), *z_at = at + list_floats / 2, *to = z_at + pixel_floats / 2;
-	float *sums = (float *)(to + pixel_floats / 2), *data_sums = sums + padded;
+	long *at = (long *)(packed_z + z_floats);
+	float *sums = (float *)(at + list_floats / 2), *data_sums = sums + padded;
 	memset(sums, 0, sizeof(float) * (size_t)(padded + 2 * p->c));
+	const long weight_rows = p->k * p->k * p->c;
 	for (long r = 0; r < p->rows; r++) {
-		const long last = at_most(r, p->k * p->k * p->c - 1), tap = last / p->c;
+		const long last = at_most(r, weight_rows - 1), tap = last / p->c;
 		at[r] = tap / p->k * p->pitch + tap % p->k * p->c + last % p->c;
 	}
 	float *dw = p->dw + piece * p->blocks * p->rows * p->wide;
@@ -495,7 +603,9 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 		const long image = u / p->bands, h0 = u % p->bands * p->band, h1 = at_most(p->oh, h0 + p->band);
 		const long first = (image * p->oh + h0) * p->ow, pixels = (h1 - h0) * p->ow;
 		const long packed_rows = ((h1 - h0 - 1) * p->stride + p->k - 1) / p->row_step + 1;
-		const float *x = pack_rows(&p->in, p->in_period, image, p->h, p->w, p->c, h0 * p->stride - p->pad, packed_rows, p->row_step, p->pad, packed_x);
+		const float *x = packed_x;
+		if (!p->active)
+			x = pack_rows(&p->in, p->in_period, image, p->h, p->w, p->c, h0 * p->stride - p->pad, packed_rows, p->row_step, p->pad, packed_x);
 		long high = h1 - h0, wide = p->ow;
 		const float *z = pack_gradient(p, first, pixels, packed_z);
 		if (p->bias) {
@@ -522,27 +632,28 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 			}
 		}
 		const long share = fetch_share(&f, p->blocks * p->rows / ROWS + (d ? d->blocks * (pixels + ROWS - 1) / ROWS : 0));
-		for (long b = 0; b < p->blocks; b++)
-			for (long r = 0; r < p->rows; r += ROWS) {
-				fetch(&f, share);
-				float *to_dw = dw + (b * p->rows + r) * p->wide;
-				if (p->wide == COLS * VL)
-					direct_grad_wide(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, to_dw);
-				else
-					direct_grad_narrow(x, at + r, high, wide, x_row, x_col, z + b * p->wide, padded, to_dw);
+		if (d) {
+			struct direct data = *d;
+			data.out.active = packed_x;
+			data.out.active_from = first * p->c;
+			point_strips(&data, z, padded, first, pixels, data_sums, &f, share);
+			summed += pixels;
+			if ((d->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
+				add_up(d->sums + piece * 2 * p->c, data_sums, 2 * p->c);
+				summed = 0;
 			}
-		if (!d)
-			continue;
-		for (long i = 0; i < pixels; i++) {
-			z_at[i] = i * padded;
-			to[i] = first + i;
 		}
-		direct_strips(d, d->classes, z, z_at, to, pixels, data_sums, &f, share);
-		summed += pixels;
-		if ((d->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
-			add_up(d->sums + piece * 2 * p->c, data_sums, 2 * p->c);
-			summed = 0;
-		}
+		for (long b = 0; b < p->blocks; b++)
+			for (long r = 0, rows; r < weight_rows; r += rows) {
+				fetch(&f, share);
+				rows = next_rows(weight_rows - r);
+				float *to_dw = dw + (b * p->rows + r) * p->wide;
+				const float *from = z + b * p->wide;
+				if (p->wide == COLS * VL)
+					(rows == ROWS ? direct_grad_wide : direct_grad_wide_less)(x, at + r, high, wide, x_row, x_col, from, padded, to_dw);
+				else
+					(rows == ROWS ? direct_grad_narrow : direct_grad_narrow_less)(x, at + r, high, wide, x_row, x_col, from, padded, to_dw);
+			}
 	}
 }
 
@@ -587,6 +698,11 @@ static void direct_grad(struct pool *pool, struct job job, struct direct *data) 
 	p.grad_period = period_of(p.o);
 	p.in = repeat_coefficients(pool, COEFFICIENTS, job.in, p.c, p.in_period);
 	p.grad = repeat_coefficients(pool, TILES, job.grad, p.o, p.grad_period); // no tiles here, so their memory is free
+	const struct sink *out = data ? &data->out : NULL;
+	if (out && job.in.mode == (AFFINE | RELU) && (out->mode & MASK) && out->through == job.in.x && out->scale == job.in.s0 && out->shift == job.in.s1) {
+		p.active = 1;
+		data->out.mode |= ACTIVE;
+	}
 	pool_run(pool, direct_grad_piece, &p, p.pieces);
 	pool_run(pool, direct_grad_sum_piece, &p, p.rows / ROWS);
 	if (biases)

@@ -13,6 +13,7 @@
 #define COLS 2
 #define MAX(a, b) larger(a, b)
 #define KEEP(t, v) positive(t, v)
+#define PIN(a, b)
 #define SQRT(v) square_root(v)
 
 #include <math.h>

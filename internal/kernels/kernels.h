@@ -25,15 +25,18 @@ struct source {
 //	MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;
 //	SUM: sums[c] += v, sums[channels+c] += v * (THROUGH ? through[i] : v);
 //	SCALE: v *= scale[c];  REST: v += rest[i];  y[i] = v unless DISCARD
+//	ACTIVE: active[i-active_from] = max(0, through[i]*scale[c] + shift[c])
 //
-// MASK comes with THROUGH, and THROUGH with neither RECTIFY nor bias. y may be residual or rest.
-enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64, SCALE = 128, REST = 256 };
+// MASK comes with THROUGH, THROUGH with neither RECTIFY nor bias, ACTIVE with MASK. y may be residual or rest.
+enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64, SCALE = 128, REST = 256, ACTIVE = 512 };
 // The gradient of what was normalised and rectified.
 enum { NORM_GRAD = THROUGH | MASK | SUM | SCALE };
 struct sink {
 	float *y;
 	const float *bias, *residual, *gate, *through, *scale, *shift, *rest;
 	double *sums;
+	float *active;
+	long active_from;
 	int mode;
 };
 

@@ -270,6 +270,20 @@ func TestConv(t *testing.T) {
 	})
 }
 
+// 1x1 convolutions have kernels of their own, and the gradients of an activation that is its own mask.
+func TestPointConv(t *testing.T) {
+	backends(t, func(t *testing.T, n *Native) {
+		for seed := range uint64(60) {
+			r := rand.New(rand.NewPCG(seed, 3))
+			c := Conv{N: 1 + r.IntN(3), H: 1 + r.IntN(17), W: 1 + r.IntN(17), C: 1 + r.IntN(70), O: 1 + r.IntN(70), K: 1, Stride: 1}
+			if r.IntN(3) > 0 {
+				c.C, c.O = 16*(1+r.IntN(4)), 16*(1+r.IntN(4))
+			}
+			checkConv(t, n, seed, c)
+		}
+	})
+}
+
 // TestAlgorithmsByAccuracy: on normal numbers the slower algorithms are closer to the truth. F(2x2) is the closest: its sums are
 // the shortest.
 func TestAlgorithmsByAccuracy(t *testing.T) {
@@ -353,6 +367,9 @@ func checkConv(t *testing.T, n *Native, seed uint64, c Conv) {
 		l.close("joined", g.Joined, wantG.Joined)
 
 		g, dx = l.readGrad(c.outputs(), c.O), l.writeGrad(c.inputs(), c.C)
+		if l.IntN(2) == 0 {
+			dx.Through = in
+		}
 		wantG, wantDX = wideReadGrad(g), wideWriteGrad(dx)
 		truth.ConvGrads(c, wide(w), wideRead(in), wantG, wantDX, wantDW, wantDB)
 		n.ConvGrads(c, w, in, g, dx, dw, dbias)

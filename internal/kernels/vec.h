@@ -8,6 +8,7 @@
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
 //	KEEP(t, v)    v where t > 0, else 0
 //	SQRT(v)       the square root
+//	PIN(a, b)     makes gcc keep both in registers here, not in memory; or nothing
 //
 // and if it has products of bf16, whose pairs are in the place of a float each:
 //	DOT(acc, u, s)       acc + the products of u's pairs with the pair s, both added up
@@ -119,8 +120,12 @@ INLINE void write_part(const int mode, const struct sink *s, long i, vec v, stru
 		v = KEEP(load_part(s->gate + i, n), v);
 	if (mode & THROUGH) {
 		vec t = load_part(s->through + i, n);
-		if (mode & MASK)
-			v = KEEP(t * k->scale + k->shift, v);
+		if (mode & MASK) {
+			const vec u = t * k->scale + k->shift;
+			v = KEEP(u, v);
+			if (mode & ACTIVE)
+				store_part(s->active + (i - s->active_from), MAX((vec){0}, u), n);
+		}
 		if (mode & SUM) {
 			k->sum += v;
 			k->product += v * t;
