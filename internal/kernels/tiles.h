@@ -45,7 +45,7 @@ INLINE float *tiles_of(struct tiles v, long t, long c) {
 
 // Pairs of bf16. One number of a struct tiles is a pair then, of two channels (for products of V with U, whose pairs are of the
 // same two channels) or of two tiles (for those of V with Z).
-enum { FEW_TILES = 4 }; // that are transformed, and rounded while they are near
+enum { FEW_TILES = 2 }; // that are transformed, and rounded while they are near; even
 
 // How many channels or tiles one number has.
 INLINE long per(const int products) { return products == BF16 ? 2 : 1; }
