@@ -178,37 +178,21 @@ func turned(c Conv, w []float64) (Conv, []float64) {
 	return c, t
 }
 
-// bf16Backends are the backends that have products of bf16.
-func bf16Backends(t *testing.T, threads int, test func(t *testing.T, n *Native)) {
-	found := false
-	for _, isa := range []string{"avx512", "generic"} {
-		if named(isa) == nil {
-			continue
+// bf16Backends runs a test on every instruction set that has products of bf16, which are set.
+func bf16Backends(t *testing.T, test func(t *testing.T, n *Native)) {
+	backends(t, func(t *testing.T, n *Native) {
+		if !hasBF16(n.kernels) {
+			t.Skip("no products of bf16")
 		}
-		if n := nativeOf(t, isa, threads); hasBF16(n.kernels) {
-			found = true
-			n.Products = BF16
-			t.Run(isa, func(t *testing.T) { test(t, n) })
-		}
-	}
-	if !found {
-		t.Skip("nothing here multiplies bf16")
-	}
-}
-
-func relative(got []float32, want []float64) float64 {
-	var d, s float64
-	for i, v := range want {
-		d += (float64(got[i]) - v) * (float64(got[i]) - v)
-		s += v * v
-	}
-	return math.Sqrt(d / s)
+		n.Products = BF16
+		test(t, n)
+	})
 }
 
 // TestBF16RoundsWhatIsMultiplied: convolutions and gradients are those of Winograd's formula with rounded factors, but for the few
 // that another rounding error before decides the other way; and they are some 1e-2 from the exact ones.
 func TestBF16RoundsWhatIsMultiplied(t *testing.T) {
-	bf16Backends(t, 2, func(t *testing.T, n *Native) {
+	bf16Backends(t, func(t *testing.T, n *Native) {
 		for _, c := range []Conv{
 			{N: 3, H: 8, W: 8, C: 32, O: 64, K: 3, Stride: 1},
 			{N: 1, H: 12, W: 4, C: 16, O: 16, K: 3, Stride: 1},
@@ -224,18 +208,8 @@ func TestBF16RoundsWhatIsMultiplied(t *testing.T) {
 				f := winograds[used]
 				t.Run(fmt.Sprintf("%d:%+v", n.Algorithm, c), func(t *testing.T) {
 					r := rand.New(rand.NewPCG(1, 2))
-					normal := func(n int) []float32 {
-						x := make([]float32, n)
-						for i := range x {
-							x[i] = float32(r.NormFloat64())
-						}
-						return x
-					}
-					x, w, g := normal(c.inputs()), normal(c.weights()), normal(c.outputs())
-					y, dx, dw, db := make([]float32, c.outputs()), make([]float32, c.inputs()), make([]float32, c.weights()), make([]float32, c.O)
-					n.Conv(c, w, Read[float32]{X: x}, Write[float32]{Y: y})
-					n.ConvGradData(c, w, ReadGrad[float32]{G: g}, WriteGrad[float32]{G: dx})
-					n.ConvGradWeights(c, Read[float32]{X: x}, ReadGrad[float32]{G: g}, dw, db)
+					x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
+					y, dx, dw, db := convAndGradients(n, c, w, x, g)
 
 					back, turnedW := turned(c, wide(w))
 					for what, at := range map[string]struct {
@@ -268,7 +242,7 @@ func TestBF16RoundsWhatIsMultiplied(t *testing.T) {
 
 // What is read and stored on the way is the same as with fp32, and nothing outside of the arrays is touched.
 func TestBF16WithAllThatIsFused(t *testing.T) {
-	bf16Backends(t, 2, func(t *testing.T, n *Native) {
+	bf16Backends(t, func(t *testing.T, n *Native) {
 		for seed := range uint64(60) {
 			r := rand.New(rand.NewPCG(seed, 2))
 			c := someConv(r)
@@ -296,27 +270,4 @@ func TestBF16WithAllThatIsFused(t *testing.T) {
 			closeTo(t, "sums", sums[1][c.O:], sums[0][c.O:], 0.05)
 		}
 	})
-}
-
-func TestBF16IsTheSameForAnyNumberOfThreads(t *testing.T) {
-	c := Conv{N: 7, H: 12, W: 12, C: 32, O: 32, K: 3, Stride: 1}
-	l := newLab(t, 3)
-	w, x, g := l.random("w", c.weights()), l.random("x", c.inputs()), l.random("g", c.outputs())
-	want := map[string][3][]float32{} // by instruction set
-	for threads := 1; threads <= 3; threads++ {
-		bf16Backends(t, threads, func(t *testing.T, n *Native) {
-			got := [3][]float32{make([]float32, c.outputs()), make([]float32, c.inputs()), make([]float32, c.weights())}
-			n.Conv(c, w, Read[float32]{X: x}, Write[float32]{Y: got[0]})
-			n.ConvGradData(c, w, ReadGrad[float32]{G: g}, WriteGrad[float32]{G: got[1]})
-			n.ConvGradWeights(c, Read[float32]{X: x}, ReadGrad[float32]{G: g}, got[2], nil)
-			if threads == 1 {
-				want[n.ISA()] = got
-			}
-			for i := range got {
-				if !slices.Equal(got[i], want[n.ISA()][i]) {
-					t.Errorf("result %d has other bits with %d threads", i, threads)
-				}
-			}
-		})
-	}
 }

@@ -142,58 +142,78 @@ INLINE void direct_product(const int pixels, const int cols, const float *x, con
 		}
 }
 
-// The sums that a block's numbers have come to are added to those of its channels.
+// One block of channels of a result, of one or two vectors: the first channel, how many are in each vector, and how they are
+// stored.
+struct block {
+	long first, lanes0, lanes1;
+	struct write_coef k0, k1;
+};
+
+// Full: all channels of the block exist.
+INLINE struct block block_at(const int cols, const int mode, const int full, const struct direct *p, long block) {
+	struct block b = {.first = block * cols * VL};
+	b.lanes0 = full ? VL : at_most(VL, p->o - b.first);
+	b.lanes1 = cols == 1 ? 0 : full ? VL : at_most(VL, p->o - b.first - VL);
+	b.k1 = b.k0 = write_coef(mode, &p->out, b.first, b.lanes0);
+	if (b.lanes1 > 0)
+		b.k1 = write_coef(mode, &p->out, b.first + VL, b.lanes1);
+	return b;
+}
+
+// Stores a block of one pixel as element y on.
+INLINE void write_block(const int cols, const int mode, const struct direct *p, const vec *acc, long y, struct block *b) {
+	write_part(mode, &p->out, y, acc[0], &b->k0, b->lanes0);
+	if (b->lanes1 > 0)
+		write_part(mode, &p->out, y + VL, acc[cols - 1], &b->k1, b->lanes1);
+}
+
 INLINE void add_sums(const struct write_coef *k, float *sums, long o, long lanes) {
 	store_part(sums, load_part(sums, lanes) + k->sum, lanes);
 	store_part(sums + o, load_part(sums + o, lanes) + k->product, lanes);
 }
 
-// One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i]. Full: all channels of the block exist. Rows
-// are those of the kernel.
-INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const long rows, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) {
-	const long run = class->cols * p->c, first = block * cols * VL;
+// The sums that a block's numbers have come to are added to those of its channels.
+INLINE void add_block_sums(const struct direct *p, const struct block *b, float *sums) {
+	add_sums(&b->k0, sums + b->first, p->o, b->lanes0);
+	if (b->lanes1 > 0)
+		add_sums(&b->k1, sums + b->first + VL, p->o, b->lanes1);
+}
+
+// One block of channels for a list of pixels: x[at[i]...] -> out at pixel to[i]. Full: all channels of the block exist.
+INLINE void direct_pixels(const int pixels, const int cols, const int mode, const int full, const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) {
+	const long run = class->cols * p->c;
 	const float *w = class->w + block * class->w_stride;
-	const long lanes0 = full ? VL : at_most(VL, p->o - first), lanes1 = cols == 1 ? 0 : full ? VL : at_most(VL, p->o - first - VL);
-	struct write_coef k0 = write_coef(mode, &p->out, first, lanes0), k1 = k0;
-	if (lanes1 > 0)
-		k1 = write_coef(mode, &p->out, first + VL, lanes1);
+	struct block b = block_at(cols, mode, full, p, block);
 	for (long i = 0; i < n; i += pixels) {
 		vec acc[ROWS * COLS];
 		fetch(f, share);
-		direct_product(pixels, cols, x, at + i, rows, p->pitch, run, w, acc);
+		direct_product(pixels, cols, x, at + i, class->rows, p->pitch, run, w, acc);
 		const long count = at_most(pixels, n - i);
 		UNROLL for (int r = 0; r < pixels; r++) {
-			if (r < count) {
-				const long y = to[i + r] * p->o + first;
-				write_part(mode, &p->out, y, acc[r * cols], &k0, lanes0);
-				if (lanes1 > 0)
-					write_part(mode, &p->out, y + VL, acc[r * cols + cols - 1], &k1, lanes1);
-			}
+			if (r < count)
+				write_block(cols, mode, p, acc + r * cols, to[i + r] * p->o + b.first, &b);
 		}
 	}
-	if (mode & SUM) {
-		add_sums(&k0, sums + first, p->o, lanes0);
-		if (lanes1 > 0)
-			add_sums(&k1, sums + first + VL, p->o, lanes1);
-	}
+	if (mode & SUM)
+		add_block_sums(p, &b, sums);
 }
 
-#define DIRECT_PIXELS(name, cols, mode, full, rows) \
+#define DIRECT_PIXELS(name, cols, mode, full) \
 	static __attribute__((noinline)) void name(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) { \
-		direct_pixels(ROWS, cols, mode, full, rows, p, class, x, at, to, n, block, sums, f, share); \
+		direct_pixels(ROWS, cols, mode, full, p, class, x, at, to, n, block, sums, f, share); \
 	}
-DIRECT_PIXELS(pixels_plain, COLS, 0, 1, class->rows)
-DIRECT_PIXELS(pixels_sum, COLS, SUM, 1, class->rows)
-DIRECT_PIXELS(pixels_norm, COLS, NORM_GRAD, 1, class->rows)
-DIRECT_PIXELS(pixels_norm_rest, COLS, NORM_GRAD | REST, 1, class->rows)
-DIRECT_PIXELS(pixels_gate_sum, COLS, RESIDUAL | GATE | THROUGH | SUM, 1, class->rows)
-DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0, class->rows)
-DIRECT_PIXELS(narrow_plain, 1, 0, 1, class->rows)
-DIRECT_PIXELS(narrow_sum, 1, SUM, 1, class->rows)
-DIRECT_PIXELS(narrow_norm, 1, NORM_GRAD, 1, class->rows)
-DIRECT_PIXELS(narrow_norm_rest, 1, NORM_GRAD | REST, 1, class->rows)
-DIRECT_PIXELS(narrow_gate_sum, 1, RESIDUAL | GATE | THROUGH | SUM, 1, class->rows)
-DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0, class->rows)
+DIRECT_PIXELS(pixels_plain, COLS, 0, 1)
+DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
+DIRECT_PIXELS(pixels_norm, COLS, NORM_GRAD, 1)
+DIRECT_PIXELS(pixels_norm_rest, COLS, NORM_GRAD | REST, 1)
+DIRECT_PIXELS(pixels_gate_sum, COLS, RESIDUAL | GATE | THROUGH | SUM, 1)
+DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0)
+DIRECT_PIXELS(narrow_plain, 1, 0, 1)
+DIRECT_PIXELS(narrow_sum, 1, SUM, 1)
+DIRECT_PIXELS(narrow_norm, 1, NORM_GRAD, 1)
+DIRECT_PIXELS(narrow_norm_rest, 1, NORM_GRAD | REST, 1)
+DIRECT_PIXELS(narrow_gate_sum, 1, RESIDUAL | GATE | THROUGH | SUM, 1)
+DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0)
 
 typedef void pixels_function(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share);
 
@@ -239,6 +259,26 @@ static void direct_strips(const struct direct *p, const struct class *class, con
 			pixels_for(p, b)(p, class, x, at + i, to + i, at_most(strip, n - i), b, sums, f, share);
 }
 
+// The rows h0 to h1 of an image's result; at and to have room for their pixels, at for ROWS more.
+static void direct_band(const struct direct *p, const float *x, long image, long h0, long h1, long *at, long *to, float *sums, struct ahead *f, long share) {
+	const long step = p->backward ? p->stride : 1;
+	for (long c = 0; c < p->n_classes; c++) {
+		const struct class *class = &p->classes[c];
+		long n = 0;
+		for (long h = h0; h < h1; h++) {
+			if (p->backward && (h + p->pad) % p->stride != class->row)
+				continue;
+			const long w0 = p->backward ? (class->col + p->stride * p->k - p->pad) % p->stride : 0;
+			for (long w = w0; w < p->ow; w += step, n++) {
+				at[n] = first_row(p, class, h, h0) * p->pitch + (first_col(p, class, w) + p->pad) * p->c;
+				to[n] = (image * p->oh + h) * p->ow + w;
+			}
+		}
+		if (n > 0)
+			direct_strips(p, class, x, at, to, n, sums, f, share);
+	}
+}
+
 // A 1x1 kernel with stride 1: the pixels of a band follow one another in what is read, `step` floats apart, and in the result.
 INLINE int is_point(const struct direct *p) { return p->k == 1 && p->stride == 1; }
 
@@ -256,51 +296,33 @@ INLINE void point_column(const int pixels, const int mode, const struct direct *
 }
 
 // One block of channels for consecutive pixels, x[i*step ...] -> out at y + i*o.
-INLINE void point_group(const int pixels, const int cols, const int mode, const struct direct *p, const float *x, long step, const float *w, long y, long lanes0, long lanes1, struct write_coef *k0, struct write_coef *k1) {
+INLINE void point_group(const int pixels, const int cols, const int mode, const struct direct *p, const float *x, long step, const float *w, long y, struct block *b) {
 	vec acc[ROWS * COLS];
-	UNROLL for (int i = 0; i < pixels * cols; i++) acc[i] = (vec){0};
-	for (long j = 0; j < p->c; j++, x++, w += cols * VL) {
-		vec w0 = load(w), w1 = cols > 1 ? load(w + VL) : w0;
-		UNROLL for (int r = 0; r < pixels; r++) {
-			float s = x[r * step];
-			acc[r * cols] += w0 * s;
-			if (cols > 1)
-				acc[r * cols + 1] += w1 * s;
-		}
-	}
+	long at[ROWS];
+	UNROLL for (int r = 0; r < pixels; r++) at[r] = r * step;
+	direct_product(pixels, cols, x, at, 1, 0, p->c, w, acc);
 	if (mode & MASK) {
-		point_column(pixels, mode, p, acc, cols, y, lanes0, k0);
-		if (lanes1 > 0)
-			point_column(pixels, mode, p, acc + cols - 1, cols, y + VL, lanes1, k1);
+		point_column(pixels, mode, p, acc, cols, y, b->lanes0, &b->k0);
+		if (b->lanes1 > 0)
+			point_column(pixels, mode, p, acc + cols - 1, cols, y + VL, b->lanes1, &b->k1);
 		return;
 	}
-	UNROLL for (int r = 0; r < pixels; r++) {
-		write_part(mode, &p->out, y + r * p->o, acc[r * cols], k0, lanes0);
-		if (lanes1 > 0)
-			write_part(mode, &p->out, y + r * p->o + VL, acc[r * cols + cols - 1], k1, lanes1);
-	}
+	UNROLL for (int r = 0; r < pixels; r++) write_block(cols, mode, p, acc + r * cols, y + r * p->o, b);
 }
 
 // n pixels of the result from `first` on. Full: all channels of the block exist.
 INLINE void point_pixels(const int cols, const int mode, const int full, const struct direct *p, const float *x, long step, long first, long n, long block, float *sums, struct ahead *f, long share) {
-	const long o = block * cols * VL;
 	const float *w = p->classes->w + block * p->classes->w_stride;
-	const long lanes0 = full ? VL : at_most(VL, p->o - o), lanes1 = cols == 1 ? 0 : full ? VL : at_most(VL, p->o - o - VL);
-	struct write_coef k0 = write_coef(mode, &p->out, o, lanes0), k1 = k0;
-	if (lanes1 > 0)
-		k1 = write_coef(mode, &p->out, o + VL, lanes1);
-	long y = first * p->o + o, i = 0;
+	struct block b = block_at(cols, mode, full, p, block);
+	long y = first * p->o + b.first, i = 0;
 	for (; i + ROWS <= n; i += ROWS, x += ROWS * step, y += ROWS * p->o) {
 		fetch(f, share);
-		point_group(ROWS, cols, mode, p, x, step, w, y, lanes0, lanes1, &k0, &k1);
+		point_group(ROWS, cols, mode, p, x, step, w, y, &b);
 	}
 	for (; i < n; i++, x += step, y += p->o)
-		point_group(1, cols, mode, p, x, step, w, y, lanes0, lanes1, &k0, &k1);
-	if (mode & SUM) {
-		add_sums(&k0, sums + o, p->o, lanes0);
-		if (lanes1 > 0)
-			add_sums(&k1, sums + o + VL, p->o, lanes1);
-	}
+		point_group(1, cols, mode, p, x, step, w, y, &b);
+	if (mode & SUM)
+		add_block_sums(p, &b, sums);
 }
 
 #define POINT_PIXELS(name, cols, mode, full) \
@@ -368,23 +390,8 @@ static void direct_piece(void *context, long piece, int worker) {
 		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / ROWS);
 		if (is_point(p))
 			point_strips(p, x, p->c, h0, h1 - h0, sums, &f, share);
-		for (long c = 0; c < p->n_classes && !is_point(p); c++) {
-			const struct class *class = &p->classes[c];
-			const long step = p->backward ? p->stride : 1;
-			long n = 0;
-			for (long h = h0; h < h1; h++) {
-				if (p->backward && (h + p->pad) % p->stride != class->row)
-					continue;
-				const long w0 = p->backward ? (class->col + p->stride * p->k - p->pad) % p->stride : 0;
-				for (long w = w0; w < p->ow; w += step, n++) {
-					at[n] = first_row(p, class, h, h0) * p->pitch + (first_col(p, class, w) + p->pad) * p->c;
-					to[n] = (image * p->oh + h) * p->ow + w;
-				}
-			}
-			if (n == 0)
-				continue;
-			direct_strips(p, class, x, at, to, n, sums, &f, share);
-		}
+		else
+			direct_band(p, x, image, h0, h1, at, to, sums, &f, share);
 		summed += (h1 - h0) * p->ow;
 		if ((p->out.mode & SUM) && (summed >= BAND_PIXELS || u + 1 == end)) {
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);

@@ -289,34 +289,16 @@ func TestPointConv(t *testing.T) {
 func TestAlgorithmsByAccuracy(t *testing.T) {
 	c := Conv{N: 2, H: 16, W: 16, C: 64, O: 32, K: 3, Stride: 1}
 	r := rand.New(rand.NewPCG(1, 2))
-	normal := func(n int) []float32 {
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = float32(r.NormFloat64())
-		}
-		return x
-	}
-	x, w, g := normal(c.inputs()), normal(c.weights()), normal(c.outputs())
+	x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
 	y, dx, dw := make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
 	truth.Conv(c, wide(w), Read[float64]{X: wide(x)}, Write[float64]{Y: y})
 	truth.ConvGradData(c, wide(w), ReadGrad[float64]{G: wide(g)}, WriteGrad[float64]{G: dx})
 	truth.ConvGradWeights(c, Read[float64]{X: wide(x)}, ReadGrad[float64]{G: wide(g)}, dw, nil)
-	distance := func(got []float32, want []float64) float64 { // relative, in the L2 norm
-		var d, s float64
-		for i, v := range want {
-			d += (float64(got[i]) - v) * (float64(got[i]) - v)
-			s += v * v
-		}
-		return math.Sqrt(d / s)
-	}
 	backends(t, func(t *testing.T, n *Native) {
 		fastest := []float64{1e-6, 1e-6, 1e-6}
 		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
-			gotY, gotDX, gotDW := make([]float32, len(y)), make([]float32, len(dx)), make([]float32, len(dw))
-			n.Conv(c, w, Read[float32]{X: x}, Write[float32]{Y: gotY})
-			n.ConvGradData(c, w, ReadGrad[float32]{G: g}, WriteGrad[float32]{G: gotDX})
-			n.ConvGradWeights(c, Read[float32]{X: x}, ReadGrad[float32]{G: g}, gotDW, nil)
-			errors := []float64{distance(gotY, y), distance(gotDX, dx), distance(gotDW, dw)}
+			gotY, gotDX, gotDW, _ := convAndGradients(n, c, w, x, g)
+			errors := []float64{relative(gotY, y), relative(gotDX, dx), relative(gotDW, dw)}
 			t.Logf("algorithm %d: relative errors %.2g forward, %.2g data, %.2g weights", n.Algorithm, errors[0], errors[1], errors[2])
 			for i, e := range errors {
 				if e >= fastest[i] {
@@ -328,6 +310,33 @@ func TestAlgorithmsByAccuracy(t *testing.T) {
 			}
 		}
 	})
+}
+
+func normal(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	return x
+}
+
+// convAndGradients is a convolution of x and its gradients from g, with nothing fused.
+func convAndGradients(n *Native, c Conv, w, x, g []float32) (y, dx, dw, dbias []float32) {
+	y, dx, dw, dbias = make([]float32, c.outputs()), make([]float32, c.inputs()), make([]float32, c.weights()), make([]float32, c.O)
+	n.Conv(c, w, Read[float32]{X: x}, Write[float32]{Y: y})
+	n.ConvGradData(c, w, ReadGrad[float32]{G: g}, WriteGrad[float32]{G: dx})
+	n.ConvGradWeights(c, Read[float32]{X: x}, ReadGrad[float32]{G: g}, dw, dbias)
+	return y, dx, dw, dbias
+}
+
+// relative is the distance of got from want, in the L2 norm, as a part of want.
+func relative(got []float32, want []float64) float64 {
+	var d, s float64
+	for i, v := range want {
+		d += (float64(got[i]) - v) * (float64(got[i]) - v)
+		s += v * v
+	}
+	return math.Sqrt(d / s)
 }
 
 func checkConv(t *testing.T, n *Native, seed uint64, c Conv) {

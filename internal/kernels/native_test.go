@@ -20,16 +20,24 @@ func TestThreads(t *testing.T) {
 				{N: 20, H: 13, W: 14, C: 3, O: 20, K: 3, Stride: 1},
 				{N: 20, H: 16, W: 16, C: 16, O: 32, K: 3, Stride: 2},
 				{N: 50, H: 7, W: 8, C: 20, O: 40, K: 1, Stride: 1},
+				{N: 7, H: 12, W: 12, C: 32, O: 32, K: 3, Stride: 1},
 			} {
-				var first []float32
-				for _, threads := range []int{1, 2, 3, 2} {
-					got := everything(t, nativeOf(t, isa, threads), c)
-					if first == nil {
-						first = got
+				for _, products := range []Products{FP32, BF16} {
+					if products == BF16 && !hasBF16(named(isa)) {
+						continue
 					}
-					for i := range first {
-						if math.Float32bits(got[i]) != math.Float32bits(first[i]) {
-							t.Fatalf("%+v: number %d is %v with %d threads, %v with one", c, i, got[i], threads, first[i])
+					var first []float32
+					for _, threads := range []int{1, 2, 3, 2} {
+						n := nativeOf(t, isa, threads)
+						n.Products = products
+						got := everything(t, n, c)
+						if first == nil {
+							first = got
+						}
+						for i := range first {
+							if math.Float32bits(got[i]) != math.Float32bits(first[i]) {
+								t.Fatalf("%+v, products %d: number %d is %v with %d threads, %v with one", c, products, i, got[i], threads, first[i])
+							}
 						}
 					}
 				}

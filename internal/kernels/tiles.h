@@ -47,10 +47,15 @@ INLINE float *tiles_of(struct tiles v, long t, long c) {
 // same two channels) or of two tiles (for those of V with Z).
 enum { FEW_TILES = 2 }; // that are transformed, and rounded while they are near; even
 
-// How many channels or tiles one number has.
+// How many channels or tiles one number has, and how many numbers n of them are.
 INLINE long per(const int products) { return products == BF16 ? 2 : 1; }
+INLINE long numbers_of(const int products, long n) { return (n + per(products) - 1) / per(products); }
 
-#ifdef DOT
+// Room for the few tiles, if they are needed.
+static struct tiles few_tiles(const int products, long channels, long block) {
+	return tiles_at(NULL, products == BF16 ? FEW_TILES : 0, channels, block);
+}
+
 // Rounds n transformed tiles to pairs of neighbouring channels, tiles t to t+n of `to`.
 static void pair_channels(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {
 	for (long xi = 0; xi < xis; xi++)
@@ -79,19 +84,10 @@ static void pair_tiles(long xis, struct tiles from, long channels, long n, struc
 INLINE void pair_weights(float *to, vec v, int second) {
 	store(to, second ? (vec)((ivec)load(to) | (ivec)PAIR((vec){0}, v)) : PAIR(v, (vec){0}));
 }
-#else
-static void pair_channels(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {}
-static void pair_tiles(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {}
-INLINE void pair_weights(float *to, vec v, int second) {}
-#endif
 
 // acc + u*s, or the same of pairs.
 INLINE vec mac(const int products, vec acc, vec u, float s) {
-#ifdef DOT
-	if (products == BF16)
-		return DOT(acc, u, s);
-#endif
-	return acc + u * s;
+	return products == BF16 ? DOT(acc, u, s) : acc + u * s;
 }
 
 // The widest block of channels that divides them all.

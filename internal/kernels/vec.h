@@ -20,6 +20,15 @@ typedef float vec_at_float __attribute__((vector_size(VL * 4), aligned(4)));
 typedef int32_t ivec __attribute__((vector_size(VL * 4)));
 typedef uint32_t uvec __attribute__((vector_size(VL * 4)));
 
+#ifdef DOT
+enum { HAS_BF16 = 1 };
+#else // what depends on HAS_BF16 is compiled, and left out
+enum { HAS_BF16 = 0 };
+#define DOT(acc, u, s) (acc)
+#define ROUND_TO_HALF(p, v) store(p, v)
+#define PAIR(a, b) (a)
+#endif
+
 // Constants given to an INLINE function, such as modes and block sizes, are known when it is compiled.
 #define INLINE static inline __attribute__((always_inline))
 // Loops over vectors that live in registers: one level only, and always on their own, or gcc unrolls them too late and

@@ -334,8 +334,12 @@ static void WINO(output_tiles)(const struct grid *g, const struct sink *out, lon
 	}
 }
 
-// V and Z as above, but rounded to pairs of channels, or of tiles; `few` has room for FEW_TILES.
-static void WINO(input_pairs)(int of_tiles, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v, struct tiles few) {
+// V and Z as products take them: as above, or rounded to pairs of channels or tiles, for which `few` has room for FEW_TILES.
+static void WINO(input_numbers)(int products, int of_tiles, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v, struct tiles few) {
+	if (!HAS_BF16 || products == FP32) {
+		WINO(input_tiles)(g, in, channels, first, n, v);
+		return;
+	}
 	for (long t = 0; t < n; t += FEW_TILES) {
 		const long more = at_most(FEW_TILES, n - t);
 		WINO(input_tiles)(g, in, channels, first + t, more, few);
@@ -343,7 +347,11 @@ static void WINO(input_pairs)(int of_tiles, const struct grid *g, const struct s
 	}
 }
 
-static void WINO(gradient_pairs)(const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles z, float *sums, struct tiles few) {
+static void WINO(gradient_numbers)(int products, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles z, float *sums, struct tiles few) {
+	if (!HAS_BF16 || products == FP32) {
+		WINO(gradient_tiles)(g, in, channels, first, n, z, sums);
+		return;
+	}
 	for (long t = 0; t < n; t += FEW_TILES) {
 		const long more = at_most(FEW_TILES, n - t);
 		WINO(gradient_tiles)(g, in, channels, first + t, more, few, sums);
@@ -433,16 +441,12 @@ INLINE void WINO(chunk_products)(const int products, const int rows, const int c
 
 static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct tiles v, struct tiles m, struct ahead *f) {
 	const int wide = COLS * VL <= BLOCK || p->wide == COLS * VL;
-#ifdef DOT
-	if (p->products == BF16) {
-		if (wide)
-			WINO(chunk_products)(BF16, ROWS, COLS, p, n, v, m, f);
-		else
-			WINO(chunk_products)(BF16, BLOCK, 1, p, n, v, m, f);
-		return;
-	}
-#endif
-	if (wide)
+	const int pairs = HAS_BF16 && p->products == BF16;
+	if (pairs && wide)
+		WINO(chunk_products)(BF16, ROWS, COLS, p, n, v, m, f);
+	else if (pairs)
+		WINO(chunk_products)(BF16, BLOCK, 1, p, n, v, m, f);
+	else if (wide)
 		WINO(chunk_products)(FP32, ROWS, COLS, p, n, v, m, f);
 	else
 		WINO(chunk_products)(FP32, BLOCK, 1, p, n, v, m, f);
@@ -452,7 +456,7 @@ static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct 
 static void WINO(piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
 	struct tiles v = tiles_at(NULL, p->chunk, p->depth, BLOCK / per(p->products)), m = tiles_at(NULL, p->chunk, p->o, p->wide);
-	struct tiles few = tiles_at(NULL, FEW_TILES, p->products == BF16 ? p->c : 0, BLOCK);
+	struct tiles few = few_tiles(p->products, p->c, BLOCK);
 	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(m) + WINO(tiles_floats)(few) + 2 * p->o);
 	v.at = scratch;
 	m.at = v.at + WINO(tiles_floats)(v);
@@ -463,10 +467,7 @@ static void WINO(piece)(void *context, long piece, int worker) {
 	for (long k = cut_at(p->chunks, p->pieces, piece); k < cut_at(p->chunks, p->pieces, piece + 1); k++) {
 		const long first = k * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
 		const long next = first + n, more = at_most(p->chunk, p->grid.tiles - next);
-		if (p->products == BF16)
-			WINO(input_pairs)(0, &p->grid, &p->in, p->c, first, n, v, few);
-		else
-			WINO(input_tiles)(&p->grid, &p->in, p->c, first, n, v);
+		WINO(input_numbers)(p->products, 0, &p->grid, &p->in, p->c, first, n, v, few);
 		struct ahead f = {.n = 0};
 		fetch_sink(&f, &p->out, first * pixels * p->o, n * pixels * p->o);
 		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
@@ -537,38 +538,23 @@ INLINE void WINO(grad_products)(const int products, const int rows, const int co
 
 static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
 	const int wide = COLS * VL <= BLOCK || p->wide == COLS * VL;
-#ifdef DOT
-	if (p->products == BF16) {
-		if (wide)
-			WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
-		else
-			WINO(grad_products)(BF16, BLOCK, 1, p, xi, n, v, z, du, first, f, share);
-		return;
-	}
-#endif
-	if (wide)
+	const int pairs = HAS_BF16 && p->products == BF16;
+	if (pairs && wide)
+		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
+	else if (pairs)
+		WINO(grad_products)(BF16, BLOCK, 1, p, xi, n, v, z, du, first, f, share);
+	else if (wide)
 		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else
 		WINO(grad_products)(FP32, BLOCK, 1, p, xi, n, v, z, du, first, f, share);
 }
 
-// Makes V and Z of n tiles from first on; few and few_z have room for some of them, where products are of pairs.
-static void WINO(grad_tiles)(const struct WINO(grad) *p, long first, long n, struct tiles v, struct tiles z, float *sums, struct tiles few, struct tiles few_z) {
-	if (p->products == BF16) {
-		WINO(input_pairs)(1, &p->grid, &p->in, p->c, first, n, v, few);
-		WINO(gradient_pairs)(&p->grid, &p->grad, p->o, first, n, z, sums, few_z);
-	} else {
-		WINO(input_tiles)(&p->grid, &p->in, p->c, first, n, v);
-		WINO(gradient_tiles)(&p->grid, &p->grad, p->o, first, n, z, sums);
-	}
-}
-
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
 static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
-	const long numbers = (p->chunk + per(p->products) - 1) / per(p->products), some = p->products == BF16 ? FEW_TILES : 0;
+	const long numbers = numbers_of(p->products, p->chunk);
 	struct tiles v = tiles_at(NULL, numbers, p->c, BLOCK), z = tiles_at(NULL, numbers, p->o, p->wide);
-	struct tiles few = tiles_at(NULL, some, p->c, BLOCK), few_z = tiles_at(NULL, some, p->o, p->wide);
+	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->wide);
 	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(z) + WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
 	v.at = scratch;
 	z.at = v.at + WINO(tiles_floats)(v);
@@ -582,7 +568,8 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	for (long k = begin; k < end; k++) {
 		const long first = k * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
 		const long next = first + n, more = at_most(p->chunk, p->grid.tiles - next);
-		WINO(grad_tiles)(p, first, n, v, z, sums, few, few_z);
+		WINO(input_numbers)(p->products, 1, &p->grid, &p->in, p->c, first, n, v, few);
+		WINO(gradient_numbers)(p->products, &p->grid, &p->grad, p->o, first, n, z, sums, few_z);
 		if (sums)
 			add_up(p->bias + piece * p->o, sums, p->o);
 		struct ahead f = {.n = 0};
@@ -590,7 +577,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		fetch_source(&f, &p->grad, next * pixels * p->o, more * pixels * p->o);
 		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / (p->wide == COLS * VL ? GRAD_ROWS : BLOCK)));
 		for (long xi = 0; xi < XI; xi++)
-			WINO(grad_products_any)(p, xi, (n + per(p->products) - 1) / per(p->products), v, z, du, k == begin, &f, share);
+			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
 	}
 }
 
@@ -601,14 +588,14 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 	struct tiles v = p->v, z = p->z;
 	v.at += t / per(p->products) * v.block;
 	z.at += t / per(p->products) * z.block;
-	const long some = p->products == BF16 ? FEW_TILES : 0;
-	struct tiles few = tiles_at(NULL, some, p->c, BLOCK), few_z = tiles_at(NULL, some, p->o, p->wide);
+	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->wide);
 	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
 	few_z.at = few.at + WINO(tiles_floats)(few);
 	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
-	WINO(grad_tiles)(p, p->first + t, n, v, z, sums, few, few_z);
+	WINO(input_numbers)(p->products, 1, &p->grid, &p->in, p->c, p->first + t, n, v, few);
+	WINO(gradient_numbers)(p->products, &p->grid, &p->grad, p->o, p->first + t, n, z, sums, few_z);
 	if (sums)
 		add_up(p->bias + (p->first / p->chunk + piece) * p->o, sums, p->o);
 }
@@ -618,7 +605,7 @@ static void WINO(grad_xi_piece)(void *context, long xi, int worker) {
 	const struct WINO(grad) *p = context;
 	(void)worker;
 	struct ahead none = {.n = 0};
-	const long numbers = (p->n + per(p->products) - 1) / per(p->products);
+	const long numbers = numbers_of(p->products, p->n);
 	for (long t = 0; t < numbers; t += ROUND_STEP) {
 		struct tiles v = p->v, z = p->z;
 		v.at += t * v.block;
@@ -673,7 +660,7 @@ static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
 		pool_run(pool, WINO(grad_tiles_piece), &p, p.pieces);
 	} else {
 		const long round = at_most(p.grid.tiles, at_least(1, ROUND_FLOATS / (XI * (p.c + p.o) * p.chunk)) * p.chunk);
-		const long numbers = (round + per(p.products) - 1) / per(p.products);
+		const long numbers = numbers_of(p.products, round);
 		p.v = tiles_at(NULL, numbers, p.c, BLOCK);
 		p.z = tiles_at(NULL, numbers, p.o, p.wide);
 		p.v.at = pool_shared(pool, TILES, (WINO(tiles_floats)(p.v) + WINO(tiles_floats)(p.z)) * (long)sizeof(float));
