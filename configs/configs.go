@@ -43,7 +43,7 @@ type Train struct {
 	Batch          int        `yaml:"batch" doc:"examples of one step; the last step of an epoch takes what is left" check:"min=1,max=65536"`
 	LabelSmoothing float64    `yaml:"label_smoothing" doc:"part of each training target that all classes share equally (Szegedy 2016); evaluation has none" check:"min=0,lt=1"`
 	EvalEvery      int        `yaml:"eval_every" doc:"evaluate after every so many epochs, and before the first and after the last" check:"min=1"`
-	TTA            string     `yaml:"tta" doc:"flip: evaluate each picture mirrored left and right too, and classify by the mean of both logits, beside the plain evaluation" check:"oneof=none|flip"`
+	TTA            string     `yaml:"tta" doc:"evaluate other views of each picture too, and classify by the mean of all logits, beside the plain evaluation; flip: its mirror image; flip-shift: that, and both moved by one pixel to the upper left and to the lower right, six views in all (Jordan 2024)" check:"oneof=none|flip|flip-shift"`
 	EMA            *EMA       `yaml:"ema" doc:"keep a moving average of the weights too, and evaluate it beside them; none when absent"`
 	Clip           *Clip      `yaml:"clip" doc:"make gradients smaller that are too large: {norm: 1.0} scales the whole gradient down to that length, {value: 0.5} cuts each of its numbers off there; none when absent"`
 	Accumulate     int        `yaml:"accumulate" doc:"batches whose gradients are averaged for one update of the weights; the last group of an epoch takes what is left" check:"min=1,max=65536"`

@@ -33,7 +33,8 @@ type Model struct {
 	ema     *averages // nil without train.ema
 	dropout uint64    // key of the masks
 
-	logits []float32 // of an evaluated batch, for the mean with those of its mirror image
+	views  []view    // of train.tta, beside the pictures as they are
+	logits []float32 // of an evaluated batch, summed over its views
 	losses []float32 // of its rows
 
 	workers []func() // one a thread: they do each its share of task
@@ -66,7 +67,7 @@ var products = map[string]kernels.Products{"fp32": kernels.FP32, "bf16": kernels
 func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
 	defer ops.OutOfMemory(&err)
 	m = &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
-		dropout: stream.Key(p.Experiment.Seed, "dropout")}
+		dropout: stream.Key(p.Experiment.Seed, "dropout"), views: views[p.Experiment.Train.TTA]}
 	precision := p.Experiment.Train.Precision
 	m.kernels.Algorithm, m.kernels.Products = algorithms[precision.Conv], products[precision.Products]
 	m.tasks.add, m.tasks.measure, m.tasks.move = m.add, m.measure, m.move
@@ -130,7 +131,7 @@ func (m *Model) build(batch int, train bool) (pass, error) {
 	p.logits = low.Logits
 	outputs := G.Nodes{p.loss.Loss}
 	if !train {
-		outputs = append(outputs, p.logits) // for the mirrored evaluation, and for Evaluate's callers
+		outputs = append(outputs, p.logits) // for evaluations of several views, and for Evaluate's callers
 	}
 	if train {
 		if m.grads, err = p.graph.Gradients(p.loss.Loss, low.Params); err != nil {
@@ -196,38 +197,6 @@ func (m *Model) freeze() (thaw func()) {
 
 // Evaluate computes the loss of a batch in evaluation mode.
 func (m *Model) Evaluate(b data.Batch) (loss float64, correct int, err error) { return m.eval.run(b) }
-
-// Mirrored computes the batch of the last Evaluate again, every picture mirrored left and right, and returns the mean loss and
-// the number of hits of the mean of both logits. The experiment must have asked for it: train.tta.
-func (m *Model) Mirrored(b data.Batch) (loss float64, correct int, err error) {
-	p, s := &m.eval, m.plan.Net.Input.Shape
-	h, w, c := s[0], s[1], s[2]
-	n := b.Rows * m.plan.Net.Classes
-	if m.logits == nil {
-		m.logits = make([]float32, len(p.graph.Value(p.logits)))
-		m.losses = make([]float32, len(p.loss.PerRow))
-	}
-	copy(m.logits[:n], p.graph.Value(p.logits))
-	for row := range b.Rows * h {
-		from, to := b.X[row*w*c:][:w*c], p.images[row*w*c:][:w*c]
-		for x := range w {
-			copy(to[x*c:][:c], from[(w-1-x)*c:])
-		}
-	}
-	if _, _, err := p.again(b); err != nil {
-		return 0, 0, err
-	}
-	for i, v := range p.graph.Value(p.logits)[:n] {
-		m.logits[i] = (m.logits[i] + v) / 2
-	}
-	m.kernels.SoftmaxCrossEntropy(b.Rows, m.plan.Net.Classes, m.logits[:n], b.Labels, 0, m.losses[:b.Rows], nil, p.loss.Correct[:b.Rows])
-	sum := 0.0
-	for i, l := range m.losses[:b.Rows] {
-		sum += float64(l)
-		correct += int(p.loss.Correct[i])
-	}
-	return sum / float64(b.Rows), correct, nil
-}
 
 // piece is the number of weights that one goroutine updates at a time.
 const piece = 1 << 16

@@ -222,24 +222,25 @@ func (r *run) remember(e Epoch) {
 // measure evaluates the net after epoch n: validation loss and accuracy, then what else is asked for.
 func (r *run) measure(ctx context.Context, n int) ([]Metric, error) {
 	e := r.plan.Experiment
-	score, mirrored, err := r.evaluate(ctx, n, "validate", r.data.Val, 0, e.Train.TTA == "flip")
+	tta := e.Train.TTA != "none" && n > 0 // how the untrained net sees a picture is of no interest
+	score, viewed, err := r.evaluate(ctx, n, "validate", r.data.Val, 0, tta)
 	if err != nil {
 		return nil, err
 	}
 	metrics := []Metric{{metric.ValLoss, score.Loss()}, {metric.ValAcc, score.Acc()}}
-	if e.Train.TTA == "flip" {
-		metrics = append(metrics, Metric{metric.TTAValLoss, mirrored.Loss()}, Metric{metric.TTAValAcc, mirrored.Acc()})
+	if tta {
+		metrics = append(metrics, Metric{metric.TTAValLoss, viewed.Loss()}, Metric{metric.TTAValAcc, viewed.Acc()})
 	}
 	if r.model.ema != nil {
 		r.model.swapAverages()
-		score, mirrored, err := r.evaluate(ctx, n, "validate the average", r.data.Val, 0, e.Train.TTA == "flip")
+		score, viewed, err := r.evaluate(ctx, n, "validate the average", r.data.Val, 0, tta)
 		r.model.swapAverages()
 		if err != nil {
 			return nil, err
 		}
 		metrics = append(metrics, Metric{metric.EMAValLoss, score.Loss()}, Metric{metric.EMAValAcc, score.Acc()})
-		if e.Train.TTA == "flip" {
-			metrics = append(metrics, Metric{metric.EMATTAValLoss, mirrored.Loss()}, Metric{metric.EMATTAValAcc, mirrored.Acc()})
+		if tta {
+			metrics = append(metrics, Metric{metric.EMATTAValLoss, viewed.Loss()}, Metric{metric.EMATTAValAcc, viewed.Acc()})
 		}
 	}
 	if clean := e.Train.CleanEval; clean != 0 {
@@ -329,9 +330,9 @@ func (r *run) diverged(epoch, step int, what string, value float64) error {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation, and with mirror
-// also by the mean of the logits of each and its mirror image.
-func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int, mirror bool) (score, mirrored metric.Score, err error) {
+// evaluate measures the first limit examples (0 = all) of a source in evaluation mode, without augmentation, and with tta
+// also in all views of train.tta.
+func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source, limit int, tta bool) (score, viewed metric.Score, err error) {
 	e := r.plan.Experiment
 	batches := s.Batches(ctx, data.Order{Batch: e.Train.Batch, Limit: limit})
 	defer batches.Close()
@@ -348,23 +349,23 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 		}
 		loss, correct, err := r.model.Evaluate(b)
 		if err != nil {
-			return score, mirrored, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+			return score, viewed, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
 		}
 		score.Add(loss, correct, b.Rows)
-		if mirror {
-			loss, correct, err := r.model.Mirrored(b)
+		if tta {
+			loss, correct, err := r.model.Views(b)
 			if err != nil {
-				return score, mirrored, fmt.Errorf("%s after epoch %d, mirrored: %w", phase, n, err)
+				return score, viewed, fmt.Errorf("%s after epoch %d, in other views: %w", phase, n, err)
 			}
-			mirrored.Add(loss, correct, b.Rows)
+			viewed.Add(loss, correct, b.Rows)
 		}
 		r.Progress.Step(Step{Phase: phase, Epoch: n, Epochs: e.Train.Epochs, Step: done, Steps: r.plan.steps(count), Loss: score.Loss(), Acc: score.Acc(),
 			ExamplesPerSecond: float64(score.Examples()) / r.Now().Sub(start).Seconds()})
 	}
 	if err := batches.Err(); err != nil {
-		return score, mirrored, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
+		return score, viewed, fmt.Errorf("%s after epoch %d: %w", phase, n, err)
 	}
-	return score, mirrored, nil
+	return score, viewed, nil
 }
 
 // save writes the weights of an epoch, and again as the best if it was evaluated and no epoch before had as high an accuracy.

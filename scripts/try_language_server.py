@@ -54,7 +54,7 @@ COMPLETED = {
     "names over a base": ("extends: quickstart.yaml\noptimizer: {type: |}\n", ["adam", "sgd"], "momentum"),
     "names in an item": (MODEL + "  stages:\n    - filters: 4\n      unit: {type: |}\n", ["preact", "postact"], ""),
     "names in a list": ("data:\n  augment:\n    - |\n", ["flip"], ""),
-    "words": (WHOLE + "train: {tta: |}\n", ["none", "flip"], ""),
+    "words": (WHOLE + "train: {tta: |}\n", ["none", "flip", "flip-shift"], ""),
 }
 
 # Texts with the pointer at `|`, and what must be said.

@@ -495,6 +495,9 @@ train: {label_smoothing: 0.1, eval_every: 2, clean_eval: all, tta: flip, ema: {e
 			if strings.Contains(name, "val_") || strings.HasPrefix(name, "clean_") {
 				want = epoch != 1
 			}
+			if strings.Contains(name, "tta_") {
+				want = epoch > 1
+			}
 			if (row[i] != nil) != want {
 				t.Errorf("epoch %d: %s is %v", epoch, name, row[i])
 			}

@@ -14,7 +14,7 @@ const (
 	ValAcc            = "val_acc"             // part of the validation data that is classified rightly
 	EMAValLoss        = "ema_val_loss"        // as val_loss, of the moving average of the weights; only with train.ema
 	EMAValAcc         = "ema_val_acc"         // as val_acc, of the moving average of the weights
-	TTAValLoss        = "tta_val_loss"        // as val_loss, of the mean of the logits of each picture and its mirror image; only with train.tta
+	TTAValLoss        = "tta_val_loss"        // as val_loss, of the mean of the logits of all views of a picture; only with train.tta, after epoch 1 and later
 	TTAValAcc         = "tta_val_acc"         // as val_acc, by these logits
 	EMATTAValLoss     = "ema_tta_val_loss"    // as tta_val_loss, of the moving average of the weights
 	EMATTAValAcc      = "ema_tta_val_acc"     // as tta_val_acc, of the moving average of the weights
