@@ -18,9 +18,13 @@ struct block {
 	size_t bytes;
 };
 
+// Every worker has a share of a task's pieces, which lie side by side: so it reads what it wrote in the task before, where
+// cores have caches of their own.
 struct worker {
 	_Alignas(LINE) struct block scratch;
 	jmp_buf out_of_memory; // back to work()
+	_Alignas(LINE) atomic_long next; // of its share
+	long end;
 };
 
 // The gate says which task is going on: its number in the upper half, OPEN while pieces are handed out, and how many
@@ -31,7 +35,6 @@ struct pool {
 	int threads;
 	void (*task)(void *, long, int);
 	void *context;
-	long pieces;
 	struct worker *workers;
 	struct block shared[SHARED_SLOTS];
 	jmp_buf out_of_memory; // back to pool_call()
@@ -40,7 +43,6 @@ struct pool {
 	pthread_cond_t wake;
 	_Alignas(LINE) atomic_ulong gate;
 	atomic_int sleeping, closed;
-	_Alignas(LINE) atomic_long next;
 };
 
 static void pause_cpu(void) {
@@ -98,15 +100,14 @@ void pool_close(struct pool *p) {
 	pthread_mutex_unlock(&p->mutex);
 }
 
-// work takes pieces until there are no more, or one of its own finds no memory.
+// work takes the pieces of its own share, then what the others have left of theirs, or until it finds no memory.
 static void work(struct pool *p, int worker) {
 	if (setjmp(p->workers[worker].out_of_memory))
 		return;
-	for (;;) {
-		long piece = atomic_fetch_add(&p->next, 1);
-		if (piece >= p->pieces)
-			return;
-		p->task(p->context, piece, worker);
+	for (int i = 0; i < p->threads; i++) {
+		struct worker *share = &p->workers[(worker + i) % p->threads];
+		for (long piece; (piece = atomic_fetch_add(&share->next, 1)) < share->end;)
+			p->task(p->context, piece, worker);
 	}
 }
 
@@ -181,8 +182,10 @@ size_t pool_call(struct pool *p, void (*call)(struct pool *, const struct job *)
 void pool_run(struct pool *p, void (*task)(void *, long, int), void *context, long pieces) {
 	p->task = task;
 	p->context = context;
-	p->pieces = pieces;
-	atomic_store(&p->next, 0);
+	for (int i = 0; i < p->threads; i++) {
+		atomic_store(&p->workers[i].next, pieces * i / p->threads);
+		p->workers[i].end = pieces * (i + 1) / p->threads;
+	}
 	if (p->threads == 1 || pieces == 1)
 		work(p, 0);
 	else

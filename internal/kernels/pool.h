@@ -23,7 +23,8 @@ void pool_free(struct pool *pool);
 size_t pool_call(struct pool *pool, void (*call)(struct pool *, const struct job *), const struct job *job);
 
 // pool_run calls task(context, piece, worker) once for every piece < pieces, on any thread and in any order, and returns
-// when all are done. Two calls with the same worker never overlap.
+// when all are done. Two calls with the same worker never overlap. Neighbouring pieces go to the same worker as far as
+// possible, so that tasks that cut their data in the same way find it in their core's cache.
 void pool_run(struct pool *pool, void (*task)(void *context, long piece, int worker), void *context, long pieces);
 
 // pool_scratch is memory for a worker alone, kept between tasks, on a cache line; whatever was in it is still there only
