@@ -33,7 +33,6 @@ type Model struct {
 	ema     *averages // nil without train.ema
 	dropout uint64    // key of the masks
 
-	views  []view    // of train.tta, beside the pictures as they are
 	logits []float32 // of an evaluated batch, summed over its views
 	losses []float32 // of its rows
 
@@ -67,7 +66,7 @@ var products = map[string]kernels.Products{"fp32": kernels.FP32, "bf16": kernels
 func NewModel(p *Plan, rows, threads int) (m *Model, err error) {
 	defer ops.OutOfMemory(&err)
 	m = &Model{plan: p, kernels: kernels.NewNative(threads), buffers: &ops.Pool[float32]{}, arrays: map[*blocks.Param][]float32{},
-		dropout: stream.Key(p.Experiment.Seed, "dropout"), views: views[p.Experiment.Train.TTA]}
+		dropout: stream.Key(p.Experiment.Seed, "dropout")}
 	precision := p.Experiment.Train.Precision
 	m.kernels.Algorithm, m.kernels.Products = algorithms[precision.Conv], products[precision.Products]
 	m.tasks.add, m.tasks.measure, m.tasks.move = m.add, m.measure, m.move

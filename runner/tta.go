@@ -9,7 +9,7 @@ type view struct {
 	mirrored bool
 }
 
-// views are the values of train.tta.
+// views are the values of train.tta: those beside the picture as it is.
 var views = map[string][]view{
 	"flip":       {{0, 0, true}},
 	"flip-shift": {{0, 0, true}, {1, 1, false}, {1, 1, true}, {-1, -1, false}, {-1, -1, true}},
@@ -20,13 +20,14 @@ var views = map[string][]view{
 func (m *Model) Views(b data.Batch) (loss float64, correct int, err error) {
 	p, s, classes := &m.eval, m.plan.Net.Input.Shape, m.plan.Net.Classes
 	n, size := b.Rows*classes, s.Size()
+	others := views[m.plan.Experiment.Train.TTA]
 	if m.logits == nil {
 		m.logits = make([]float32, len(p.graph.Value(p.logits)))
 		m.losses = make([]float32, len(p.loss.PerRow))
 	}
 	logits, losses := m.logits[:n], m.losses[:b.Rows]
 	copy(logits, p.graph.Value(p.logits))
-	for _, v := range m.views {
+	for _, v := range others {
 		for row := range b.Rows {
 			v.show(p.images[row*size:][:size], b.X[row*size:][:size], s[0], s[1], s[2])
 		}
@@ -38,7 +39,7 @@ func (m *Model) Views(b data.Batch) (loss float64, correct int, err error) {
 		}
 	}
 	for i := range logits {
-		logits[i] /= float32(1 + len(m.views))
+		logits[i] /= float32(1 + len(others))
 	}
 	m.kernels.SoftmaxCrossEntropy(b.Rows, classes, logits, b.Labels, 0, losses, nil, p.loss.Correct[:b.Rows])
 	sum := 0.0

@@ -86,6 +86,12 @@ func TestSeveralViewsAreClassifiedByTheMeanOfTheirLogits(t *testing.T) {
 			if err != nil || right != correct || !(math.Abs(got-want) < 1e-6) {
 				t.Errorf("%s, %d rows: a loss of %v and %d hits, want %v and %d, %v", tta, rows, got, right, want, correct, err)
 			}
+			if _, _, err := m.Evaluate(both[0]); err != nil {
+				t.Fatal(err)
+			}
+			if same, _, _ := m.Views(both[0]); tta == "flip" && same != got || !(math.Abs(same-got) < 1e-6) { // six are added in another order
+				t.Errorf("%s, %d rows: the mirror images have a loss of %v, their pictures %v", tta, rows, same, got)
+			}
 		}
 	}
 }

@@ -167,12 +167,13 @@ INLINE void write_block(const int cols, const int mode, const struct direct *p, 
 		write_part(mode, &p->out, y + VL, acc[cols - 1], &b->k1, b->lanes1);
 }
 
+// The sums of one vector of channels are added to theirs.
 INLINE void add_sums(const struct write_coef *k, float *sums, long o, long lanes) {
 	store_part(sums, load_part(sums, lanes) + k->sum, lanes);
 	store_part(sums + o, load_part(sums + o, lanes) + k->product, lanes);
 }
 
-// The sums that a block's numbers have come to are added to those of its channels.
+// The same for all of a block.
 INLINE void add_block_sums(const struct direct *p, const struct block *b, float *sums) {
 	add_sums(&b->k0, sums + b->first, p->o, b->lanes0);
 	if (b->lanes1 > 0)

@@ -183,8 +183,8 @@ void pool_run(struct pool *p, void (*task)(void *, long, int), void *context, lo
 	p->task = task;
 	p->context = context;
 	for (int i = 0; i < p->threads; i++) {
-		atomic_store(&p->workers[i].next, pieces * i / p->threads);
-		p->workers[i].end = pieces * (i + 1) / p->threads;
+		atomic_store(&p->workers[i].next, cut_at(pieces, p->threads, i));
+		p->workers[i].end = cut_at(pieces, p->threads, i + 1);
 	}
 	if (p->threads == 1 || pieces == 1)
 		work(p, 0);

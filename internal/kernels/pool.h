@@ -7,6 +7,9 @@
 struct pool;
 struct job;
 
+// cut_at cuts so many units into pieces: piece p covers the units from cut_at(p) to cut_at(p+1).
+static inline long cut_at(long units, long pieces, long p) { return units * p / pieces; }
+
 // pool_new makes a pool of so many threads, the caller's included: threads-1 times pool_help must be called, each on its
 // own thread. NULL when there is no memory.
 struct pool *pool_new(int threads);

@@ -213,10 +213,8 @@ INLINE void fetch(struct ahead *f, long lines) {
 	}
 }
 
-// Work is cut into pieces by the problem alone, so that sums are the same for any number of threads: piece p of a cut of
-// so many units covers the units from cut_at(p) to cut_at(p+1).
+// Work is cut into pieces by the problem alone, so that sums are the same for any number of threads.
 enum { MOST_PIECES = 64 };
-INLINE long cut_at(long units, long pieces, long p) { return units * p / pieces; }
 
 // add_up adds float sums of one block, [n], to those of a piece, and clears them.
 static void add_up(double *to, float *from, long n) {
