@@ -3,6 +3,8 @@
 // An instruction set defines, before:
 //	VL            lanes of a vector: 4, 8 or 16
 //	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers
+//	POINT_ROWS    the same for ROWS where few products are followed by much storing: a processor stores one block while it
+//	              computes the next if it can hold the instructions of both
 //	GRAD_ROWS     the same for the gradient of weights; divides 16
 //	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of ROWS
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
