@@ -316,9 +316,9 @@ INLINE void point_pixels(const int cols, const int mode, const int full, const s
 	const float *w = p->classes->w + block * p->classes->w_stride;
 	struct block b = block_at(cols, mode, full, p, block);
 	long y = first * p->o + b.first, i = 0;
-	for (; i + POINT_ROWS <= n; i += POINT_ROWS, x += POINT_ROWS * step, y += POINT_ROWS * p->o) {
+	for (; i + ROWS <= n; i += ROWS, x += ROWS * step, y += ROWS * p->o) {
 		fetch(f, share);
-		point_group(POINT_ROWS, cols, mode, p, x, step, w, y, &b);
+		point_group(ROWS, cols, mode, p, x, step, w, y, &b);
 	}
 	for (; i < n; i++, x += step, y += p->o)
 		point_group(1, cols, mode, p, x, step, w, y, &b);
@@ -388,7 +388,7 @@ static void direct_piece(void *context, long piece, int worker) {
 			fetch_rows(&f, &p->in, p->h, p->w * p->c, next, band_start(p, from), p->packed_rows * p->row_step);
 			fetch_sink(&f, &p->out, (next * p->oh + from) * p->ow * p->o, rows * p->ow * p->o);
 		}
-		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / (is_point(p) ? POINT_ROWS : ROWS));
+		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / ROWS);
 		if (is_point(p))
 			point_strips(p, x, p->c, h0, h1 - h0, sums, &f, share);
 		else
@@ -639,7 +639,7 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 				fetch_sink(&f, &out, from * p->c, rows * p->c);
 			}
 		}
-		const long share = fetch_share(&f, p->blocks * p->rows / ROWS + (d ? d->blocks * (pixels + POINT_ROWS - 1) / POINT_ROWS : 0));
+		const long share = fetch_share(&f, p->blocks * p->rows / ROWS + (d ? d->blocks * (pixels + ROWS - 1) / ROWS : 0));
 		if (d) {
 			struct direct data = *d;
 			data.out.active = packed_x;

@@ -1,14 +1,14 @@
 // The kernels for any processor: registers of 4 floats, which x86-64 and arm64 both have, and no intrinsics.
 #ifdef LIKE_AVX512 // tests the block sizes of AVX-512, and pairs of bf16, where no processor has them; slow
 #define VL 16
-#define ROWS 8
-#define POINT_ROWS 4
+#define ROWS 4
+#define LONG_ROWS 8
 #define GRAD_ROWS 8
 #define CHUNK(c) ((c) < 256 ? 32 : 16)
 #else
 #define VL 4
 #define ROWS 6
-#define POINT_ROWS ROWS
+#define LONG_ROWS ROWS
 #define GRAD_ROWS 4
 #define CHUNK(c) 12
 #endif

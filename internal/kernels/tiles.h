@@ -1,6 +1,9 @@
 // Tiles of images, transformed, and the products of matrices that they go through; for winograd.h.
 
-enum { TAPS = 9 };
+enum {
+	TAPS = 9,
+	NARROW_ROWS = 8, // the ROWS of a block of one vector, where a vector has all channels of a BLOCK
+};
 
 // The tiles of all images, in their order.
 struct grid {
@@ -97,7 +100,7 @@ static long wide_of(long channels) { return channels % (COLS * VL) ? BLOCK : COL
 // counts them, and 8 are in a block.
 INLINE void product(const int products, const int rows, const int cols, const float *v, long block_stride, long blocks, const float *u, float *m) {
 	const int block = BLOCK / per(products);
-	vec acc[ROWS * COLS];
+	vec acc[LONG_ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	for (long b = 0; b < blocks; b++, v += block_stride) {
 		const float *a = v;
@@ -118,7 +121,7 @@ INLINE void product(const int products, const int rows, const int cols, const fl
 // du[row][cols*VL] = (first ? 0 : du) + sum over t < n of v[t][16][row] * z[t][cols*VL], for rows < `rows`. With
 // pairs, t counts them.
 INLINE void grad_product(const int products, const int rows, const int cols, const float *v, const float *z, long n, float *du, int first) {
-	vec acc[ROWS * COLS];
+	vec acc[LONG_ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	UNROLL for (int i = 0; i < rows * cols; i++) __builtin_prefetch(du + i * VL, 1, 3);
 #pragma GCC unroll 4
