@@ -33,9 +33,10 @@ func (w *weightsFlag) flags(cmd *cobra.Command) {
 type EvalOptions struct {
 	output
 	weightsFlag
-	Ref string
-	On  string
-	Set []string
+	Ref  string
+	On   string
+	Data string
+	Set  []string
 }
 
 func newEvalCmd(a *app) *cobra.Command {
@@ -47,11 +48,12 @@ func newEvalCmd(a *app) *cobra.Command {
 the confusion matrix (rows: what a picture shows; columns: what the net says).
 
 It is evaluated on what the run was validated on, or with --on train on what it was trained
-on, without augmentation. --set changes the data (data.…), as another data set of the same
-shape; the pictures are normalised as they were in the run.
+on, without augmentation. --data names another data set with pictures of the same shape and
+with the same classes, or a folder with files like those of the run's; --set changes the data
+in any way (data.…). The pictures are normalised as they were in the run.
 
 ` + runHelp + "\n\n" + exitCodes,
-		Example:           "  exp eval @last\n  exp eval @best:val_acc --on train --weights last --json\n  exp eval @last --set 'data.dataset={type: synthetic, seed: 7}'",
+		Example:           "  exp eval @last\n  exp eval @best:val_acc --on train --weights last --json\n  exp eval @last --data ~/other-pictures\n  exp eval @last --set 'data.dataset={type: synthetic, seed: 7}'",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
@@ -60,6 +62,8 @@ shape; the pictures are normalised as they were in the run.
 		}),
 	}
 	cmd.Flags().StringVar(&o.On, "on", "val", "`val` or train: which examples")
+	cmd.Flags().StringVar(&o.Data, "data", "", "`NAME` of another data set, or a folder with another of the same kind")
+	completeFlag(cmd, "data", func(*app, *cobra.Command, string) []string { return data.Datasets.Names() })
 	cmd.Flags().StringArrayVarP(&o.Set, "set", "s", nil, "change the data: `PATH=VALUE`, as in data.validation=test (repeatable)")
 	o.weightsFlag.flags(cmd)
 	o.output.flags(cmd)
@@ -78,6 +82,17 @@ func evalRun(ctx context.Context, a *app, o *EvalOptions) error {
 		if !strings.HasPrefix(set, "data.") {
 			return usage("--set: only the data can be changed here (data.…), not %s", set)
 		}
+	}
+	if o.Data != "" {
+		key := "dataset"
+		if known := data.Datasets.Names(); !slices.Contains(known, o.Data) {
+			if info, err := os.Stat(o.Data); err != nil || !info.IsDir() {
+				return usage("--data: no data set and no folder is called %s%s", o.Data, didYouMean(o.Data, known))
+			}
+			key = "dir"
+			a.settings.Data = strings.TrimPrefix(a.settings.Data+string(os.PathListSeparator)+o.Data, string(os.PathListSeparator)) // perhaps the run's own are there now
+		}
+		o.Set = slices.Insert(o.Set, 0, "data."+key+"="+o.Data)
 	}
 	t, err := a.openTrained(ctx, o.Ref, o.weights)
 	if err != nil {
@@ -173,8 +188,14 @@ func (a *app) otherData(ctx context.Context, t *trained, o *EvalOptions) (*data.
 	}
 	was, is := t.loaded.Info, l.Info
 	if was.H != is.H || was.W != is.W || was.C != is.C || len(was.Classes) != len(is.Classes) {
-		return nil, usage("--set: %s has pictures of %dx%dx%d in %d classes; the net of %s takes %dx%dx%d in %d",
+		return nil, usage("%s has pictures of %dx%dx%d in %d classes; the net of %s takes %dx%dx%d in %d",
 			is.Name, is.H, is.W, is.C, len(is.Classes), t.run.ID, was.H, was.W, was.C, len(was.Classes))
+	}
+	for i, name := range was.Classes {
+		if is.Classes[i] != name {
+			return nil, usage("%s calls class %d %s; the net of %s learned it as %s, and classes are told apart by their names",
+				is.Name, i, term.Printable(is.Classes[i]), t.run.ID, term.Printable(name))
+		}
 	}
 	return a.prepare(ctx, l)
 }
