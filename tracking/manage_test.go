@@ -62,6 +62,9 @@ func TestTheTrashKeepsRunsUntilTheyAreDeleted(t *testing.T) {
 	if seen(Filter{}) != 3 || seen(Filter{Trashed: true}) != 1 || seen(Filter{Where: "val_acc.last > 0"}) != 0 {
 		t.Error("a removed run is still listed")
 	}
+	if seen(Filter{IDs: []string{a.ID, kept.ID}}) != 1 || seen(Filter{IDs: []string{}}) != 0 {
+		t.Error("other runs are listed than those that were asked for")
+	}
 	for _, ref := range []string{"a", a.ID, a.ID[:8], "@best:val_acc", "@last-3"} {
 		if runs, err := s.Find(ctx, ref); err == nil && runs[0].ID == a.ID {
 			t.Errorf("%s finds a removed run", ref)

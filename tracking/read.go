@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -161,6 +162,7 @@ func scanRecord(rows *sql.Rows) (r Record, err error) {
 // Filter says which runs List gives, and in which order; its zero value is all that
 // are not in the trash, the one started last first.
 type Filter struct {
+	IDs      []string // only these; nil = all
 	Statuses []string
 	Where    string // in the language of package filter
 	Sort     string // as well
@@ -171,6 +173,14 @@ type Filter struct {
 // clauses gives WHERE and ORDER BY.
 func (s *Store) clauses(ctx context.Context, f Filter, args *[]any) (where, order string, err error) {
 	where, order = " WHERE "+inTrash(f.Trashed), newestFirst
+	if f.IDs != nil {
+		list, err := json.Marshal(f.IDs) // one argument, however many they are
+		if err != nil {
+			return "", "", err
+		}
+		*args = append(*args, string(list))
+		where += " AND id IN (SELECT value FROM json_each($" + strconv.Itoa(len(*args)) + "))"
+	}
 	if len(f.Statuses) > 0 {
 		where += " AND status IN (" + placeholders(args, f.Statuses) + ")"
 	}
@@ -242,6 +252,7 @@ func (s *Store) list(ctx context.Context, f Filter, columns string, args []any) 
 
 // Selection is what Select gave.
 type Selection struct {
+	IDs     []string // of the runs, a row each
 	Columns []filter.Shown
 	Rows    [][]any // as in Result; of metrics, NaN and infinities too
 }
@@ -258,16 +269,19 @@ func (s *Store) Select(ctx context.Context, f Filter, columns string) (*Selectio
 	if err != nil {
 		return nil, fmt.Errorf("--cols: %w", err)
 	}
-	query, args, err := s.list(ctx, f, list, args)
+	query, args, err := s.list(ctx, f, "id, "+list, args)
 	if err != nil {
 		return nil, err
 	}
+	var ids []string
 	rows, err := collect(ctx, s, "list runs", func(rows *sql.Rows) ([]any, error) {
-		row, to := make([]any, len(shown)), make([]any, len(shown))
+		var id string
+		row, to := make([]any, len(shown)), []any{&id}
 		for i := range row {
-			to[i] = &row[i]
+			to = append(to, &row[i])
 		}
 		err := rows.Scan(to...)
+		ids = append(ids, id)
 		for i, v := range row {
 			if kind, ok := v.(string); ok && shown[i].Metric {
 				row[i] = number(nil, kind)
@@ -275,13 +289,13 @@ func (s *Store) Select(ctx context.Context, f Filter, columns string) (*Selectio
 		}
 		return row, err
 	}, query, args...)
-	return &Selection{shown, rows}, err
+	return &Selection{ids, shown, rows}, err
 }
 
 // Count gives the number of runs that List would without a limit.
 func (s *Store) Count(ctx context.Context, f Filter) (n int, err error) {
 	var args []any
-	where, _, err := s.clauses(ctx, Filter{Statuses: f.Statuses, Where: f.Where, Trashed: f.Trashed}, &args)
+	where, _, err := s.clauses(ctx, Filter{IDs: f.IDs, Statuses: f.Statuses, Where: f.Where, Trashed: f.Trashed}, &args)
 	if err != nil {
 		return 0, err
 	}

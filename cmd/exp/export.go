@@ -87,8 +87,8 @@ func exportRun(ctx context.Context, a *app, o *ExportOptions) error {
 	}
 	defer store.Close()
 	var runs []tracking.Record
-	if len(o.refs) == 0 && o.where == "" {
-		runs, err = store.List(ctx, tracking.Filter{})
+	if len(o.refs) == 0 && o.where == "" { // none at all is no mistake
+		runs, err = store.List(ctx, tracking.Filter{Sort: o.sort})
 	} else {
 		runs, err = a.choose(ctx, store, o.choice)
 	}

@@ -61,7 +61,7 @@ func gcRun(ctx context.Context, a *app, o *GcOptions) error {
 		bytes += n
 	}
 	what := fmt.Sprintf("delete %s of %s for good, with %.1f MB of files", count(len(runs), "run"), store.Path(), float64(bytes)/1e6)
-	if err := a.confirm(ctx, store, runs, what, o.Yes); err != nil {
+	if err := a.confirm(ctx, store, runs, "", what, o.Yes); err != nil {
 		return err
 	}
 	deleted, err := store.Delete(ctx, runs)

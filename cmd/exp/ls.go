@@ -129,6 +129,29 @@ func lsTable(ctx context.Context, a *app, store *tracking.Store, filter tracking
 	if err != nil {
 		return nil, err
 	}
+	return selectionTable(a, chosen), nil
+}
+
+// choiceTable has the usual columns of runs, or the ones that were asked for.
+func choiceTable(ctx context.Context, a *app, store *tracking.Store, runs []tracking.Record, cols string) (*term.Table, error) {
+	if cols == "" {
+		return runsTable(ctx, a, store, runs)
+	}
+	chosen, err := store.Select(ctx, tracking.Filter{IDs: ids(runs)}, cols)
+	if err != nil {
+		return nil, err
+	}
+	t := selectionTable(a, chosen)
+	t.Rows = nil
+	for _, r := range runs { // in their order
+		if i := slices.Index(chosen.IDs, r.ID); i >= 0 {
+			t.Rows = append(t.Rows, chosen.Rows[i])
+		}
+	}
+	return t, nil
+}
+
+func selectionTable(a *app, chosen *tracking.Selection) *term.Table {
 	t := &term.Table{Rows: chosen.Rows}
 	for _, c := range chosen.Columns {
 		column := term.Column{Name: c.Name}
@@ -149,7 +172,7 @@ func lsTable(ctx context.Context, a *app, store *tracking.Store, filter tracking
 		}
 		t.Columns = append(t.Columns, column)
 	}
-	return t, nil
+	return t
 }
 
 func didYouMean(written string, names []string) string {

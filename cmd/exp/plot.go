@@ -36,12 +36,13 @@ func newPlotCmd(a *app) *cobra.Command {
 		Short: "Draw learning curves, in the terminal or as SVG or PNG",
 		Long: `Draw a metric of runs over the epochs, in the terminal or with -o as a picture. Several
 metrics are told apart by their dashes in a picture; in the terminal each has its own plot.
+A curve is called as its run, or with --cols by those columns of it.
 
 ` + runHelp + `
 Here a name stands for all its runs.
 
 ` + whereHelp + "\n\n" + exitCodes,
-		Example:           "  exp plot @last-1 @last\n  exp plot --where 'tag = deg1' --metric clean_train_err -o degradation.svg\n  exp plot @last -m train_loss -m val_loss -o curves.png",
+		Example:           "  exp plot @last-1 @last\n  exp plot --where 'tag = deg1' --metric clean_train_err -o degradation.svg\n  exp plot @last -m train_loss -m val_loss -o curves.png\n  exp plot --where 'tag = deg1' --cols shortcut,depth --sort depth -o depths.svg",
 		ValidArgsFunction: a.completeRuns(-1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			o.refs = args
@@ -55,6 +56,7 @@ Here a name stands for all its runs.
 	cmd.Flags().StringVarP(&o.Out, "output", "o", "", "`FILE` to write, .svg or .png")
 	completeFlag(cmd, "metric", func(*app, *cobra.Command, string) []string { return metric.Names })
 	o.flags(cmd)
+	o.colsFlag(cmd, "`NAMES` of the columns that a curve is called by")
 	return cmd
 }
 
@@ -79,7 +81,11 @@ func plotRun(ctx context.Context, a *app, o *PlotOptions) error {
 	if err != nil {
 		return err
 	}
-	curves, err := readCurves(ctx, store, runs, o.Metrics)
+	labels, err := a.curveLabels(ctx, store, runs, o.cols)
+	if err != nil {
+		return err
+	}
+	curves, err := readCurves(ctx, store, runs, labels, o.Metrics)
 	if err != nil {
 		return err
 	}
@@ -93,13 +99,35 @@ func plotRun(ctx context.Context, a *app, o *PlotOptions) error {
 	return nil
 }
 
-func readCurves(ctx context.Context, store *tracking.Store, runs []tracking.Record, metrics []string) ([]curve, error) {
-	var curves []curve
-	found := map[string]bool{}
+// curveLabels are what the runs' curves are called.
+func (a *app) curveLabels(ctx context.Context, store *tracking.Store, runs []tracking.Record, cols string) ([]string, error) {
+	labels := make([]string, len(runs))
+	if cols != "" {
+		t, err := choiceTable(ctx, a, store, runs, cols)
+		if err != nil {
+			return nil, err
+		}
+		for i, cells := range t.Cells() {
+			labels[i] = strings.Join(cells, " ")
+		}
+		return labels, nil
+	}
 	names := map[string]int{}
 	for _, r := range runs {
 		names[r.Name]++
 	}
+	for i, r := range runs {
+		labels[i] = r.Name
+		if names[r.Name] > 1 {
+			labels[i] += fmt.Sprintf(" seed %d %s", r.Seed, r.ID)
+		}
+	}
+	return labels, nil
+}
+
+func readCurves(ctx context.Context, store *tracking.Store, runs []tracking.Record, labels, metrics []string) ([]curve, error) {
+	var curves []curve
+	found := map[string]bool{}
 	for _, name := range metrics {
 		some := false
 		for i, r := range runs {
@@ -107,10 +135,7 @@ func readCurves(ctx context.Context, store *tracking.Store, runs []tracking.Reco
 			if err != nil {
 				return nil, err
 			}
-			c := curve{r.Name, name, i, nil}
-			if names[r.Name] > 1 {
-				c.label += fmt.Sprintf(" seed %d %s", r.Seed, r.ID)
-			}
+			c := curve{labels[i], name, i, nil}
 			for _, p := range points {
 				found[p.Name] = true
 				if p.Name != name {

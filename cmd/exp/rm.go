@@ -44,6 +44,7 @@ Here a name stands for all its runs.
 	}
 	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
 	o.flags(cmd)
+	o.colsFlag(cmd, "`NAMES` of the columns to show the runs with")
 	return cmd
 }
 
@@ -57,7 +58,7 @@ func rmRun(ctx context.Context, a *app, o *RmOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := a.confirm(ctx, reader, runs, "move "+count(len(runs), "run")+" of "+reader.Path()+" to the trash", o.Yes); err != nil {
+	if err := a.confirm(ctx, reader, runs, o.cols, "move "+count(len(runs), "run")+" of "+reader.Path()+" to the trash", o.Yes); err != nil {
 		return err
 	}
 	store, err := a.openWriter(ctx)
@@ -72,9 +73,9 @@ func rmRun(ctx context.Context, a *app, o *RmOptions) error {
 	return nil
 }
 
-// confirm shows runs and asks, unless that was answered on the command line.
-func (a *app) confirm(ctx context.Context, store *tracking.Store, runs []tracking.Record, what string, yes bool) error {
-	table, err := runsTable(ctx, a, store, runs)
+// confirm shows columns of runs and asks, unless that was answered on the command line.
+func (a *app) confirm(ctx context.Context, store *tracking.Store, runs []tracking.Record, cols, what string, yes bool) error {
+	table, err := choiceTable(ctx, a, store, runs, cols)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,8 @@ func newTagCmd(a *app) *cobra.Command {
 		Use:   "tag [RUN...]",
 		Short: "Label runs, take labels away, or list them",
 		Long: `Label runs with --add and take labels away with --remove. Without either, list the labels
-of the runs, or all labels that are in use. A run tagged "keep" is not removed by exp rm.
+of the runs, or all labels that are in use. --cols shows the runs themselves too, with those
+columns. A run tagged "keep" is not removed by exp rm.
 
 ` + runHelp + `
 Here a name stands for all its runs.
@@ -42,6 +43,7 @@ Here a name stands for all its runs.
 	cmd.Flags().StringArrayVarP(&o.Add, "add", "a", nil, "`LABEL` to add (repeatable)")
 	cmd.Flags().StringArrayVarP(&o.Remove, "remove", "r", nil, "`LABEL` to take away (repeatable)")
 	o.choice.flags(cmd)
+	o.colsFlag(cmd, "`NAMES` of the columns to show the runs with, such as name,tag")
 	o.output.flags(cmd)
 	return cmd
 }
@@ -59,7 +61,7 @@ func tagRun(ctx context.Context, a *app, o *TagOptions) error {
 		return err
 	}
 	defer store.Close()
-	if len(o.refs) == 0 && o.where == "" {
+	if len(o.refs) == 0 && o.where == "" && o.sort == "" && o.cols == "" {
 		tags, err := store.AllTags(ctx)
 		if err != nil {
 			return err
@@ -81,7 +83,16 @@ func tagRun(ctx context.Context, a *app, o *TagOptions) error {
 			return err
 		}
 		a.say("%s in %s: %s changed", count(len(runs), "run"), store.Path(), count(n, "tag"))
-		return nil
+		if o.cols == "" {
+			return nil
+		}
+	}
+	if o.cols != "" {
+		t, err := choiceTable(ctx, a, store, runs, o.cols)
+		if err != nil {
+			return err
+		}
+		return t.Write(a.out, format, a.color(a.outTTY))
 	}
 	t := &term.Table{Columns: []term.Column{{Name: "id"}, {Name: "name"}, {Name: "tag"}}}
 	for _, r := range runs {

@@ -35,11 +35,17 @@ func filterFlags(cmd *cobra.Command, where, sort *string) {
 // choice names runs on the command line: by references, by a condition, or the ones
 // of the references that meet the condition; and their order.
 type choice struct {
-	refs        []string
-	where, sort string
+	refs              []string
+	where, sort, cols string
 }
 
 func (c *choice) flags(cmd *cobra.Command) { filterFlags(cmd, &c.where, &c.sort) }
+
+// colsFlag is for verbs that show the runs they chose.
+func (c *choice) colsFlag(cmd *cobra.Command, doc string) {
+	cmd.Flags().StringVar(&c.cols, "cols", "", doc)
+	completeFlag(cmd, "cols", completeWhere)
+}
 
 // some says that a verb needs at least one run.
 func (c *choice) some(cmd *cobra.Command) error {
@@ -81,9 +87,9 @@ func (a *app) choose(ctx context.Context, store *tracking.Store, c choice) ([]tr
 	return runs, nil
 }
 
-// meeting gives the runs that meet the condition, sorted; nil without a condition and an order.
+// meeting gives the runs that meet the condition, sorted: all without one, but nil if they are named and need no order.
 func (c choice) meeting(ctx context.Context, store *tracking.Store) ([]tracking.Record, error) {
-	if c.where == "" && c.sort == "" {
+	if len(c.refs) > 0 && c.where == "" && c.sort == "" {
 		return nil, nil
 	}
 	return store.List(ctx, tracking.Filter{Where: c.where, Sort: c.sort})

@@ -61,6 +61,12 @@ type Table struct {
 // Add appends a row.
 func (t *Table) Add(values ...any) { t.Rows = append(t.Rows, values) }
 
+// Cells gives the texts of all rows, as people see them.
+func (t *Table) Cells() [][]string {
+	cells, _ := t.cells(t.shown(Text))
+	return cells
+}
+
 // Style is an SGR parameter of a terminal; empty is plain.
 type Style string
 
