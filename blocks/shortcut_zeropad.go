@@ -15,14 +15,18 @@ func (z *ZeroPad) Join(b *Builder, x, f *Layer) *Layer {
 	return b.Add("add", pad(b, "zero-pad", x, f), f)
 }
 
-// pad gives x the shape of f; an x that has it stays as it is.
+// pad gives x the shape of f for a shortcut of that name; an x that has it stays as it is.
 func pad(b *Builder, shortcut string, x, f *Layer) *Layer {
 	if x.Shape.Equal(f.Shape) {
 		return x
 	}
 	stride := strideTo(b, shortcut, x, f)
 	if f.Shape.channels() < x.Shape.channels() {
-		b.Fail("unit.shortcut", fmt.Sprintf("zero-pad cannot join %v to %v in %s: it only adds channels", x.Shape, f.Shape, b.scope), "use `projection`")
+		problem, help := "zero-pad", "use `projection`"
+		if shortcut != problem {
+			problem, help = "zero-pad of "+shortcut, fmt.Sprintf("use `shortcut: {type: %s, transform: projection}`", shortcut)
+		}
+		b.Fail("unit.shortcut", fmt.Sprintf("%s cannot join %v to %v in %s: it only adds channels", problem, x.Shape, f.Shape, b.scope), help)
 	}
 	return b.Shortcut().Subsample("pad", b.source(x), stride, f.Shape.channels())
 }
@@ -56,5 +60,5 @@ func (t Transform) transformed(b *Builder, shortcut string, x, f *Layer) *Layer 
 	if t.Transform == "projection" && !x.Shape.Equal(f.Shape) {
 		return (&Projection{}).project(b, shortcut, x, f)
 	}
-	return pad(b, t.Transform, x, f)
+	return pad(b, shortcut, x, f)
 }

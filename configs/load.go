@@ -137,7 +137,7 @@ func (l *Loaded) check(env data.Env, p *source.Problems) {
 		group := l.Train.Batch * l.Train.Accumulate
 		steps := l.Train.Epochs * ((l.Data.TrainExamples(info) + group - 1) / group)
 		if ema.Every > steps {
-			p.Addf(l.Where("train.ema.every"), "train.ema.every", "has no effect: there are %d steps in all", steps)
+			p.Addf(l.Where("train.ema.every"), "train.ema.every", "%d steps are more than the %d that there are in all: write a number up to that", ema.Every, steps)
 		}
 	}
 	if !wrong("train") && !wrong("schedule") {
