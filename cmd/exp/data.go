@@ -9,6 +9,7 @@ import (
 	"image/draw"
 	"image/png"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 
@@ -172,6 +173,9 @@ const mostShown = 1000
 func (a *app) showData(ctx context.Context, o *dataShowOptions, files []string) (err error) {
 	if o.Count < 1 || o.Count > mostShown {
 		return usage("--count: %d is not from 1 to %d", o.Count, mostShown)
+	}
+	if strings.ToLower(filepath.Ext(o.Out)) != ".png" {
+		return usage("-o: %s does not end in .png", o.Out)
 	}
 	loaded, err := a.loadAll(&o.experimentFlags, files)
 	if err != nil {

@@ -26,7 +26,7 @@ both values. What one of them does not have is –. exp compare shows what came 
 
 ` + runHelp + "\n\n" + exitCodes,
 		Example:           "  exp diff @last-1 @last\n  exp diff plain-cifar resnet-cifar --json",
-		Args:              cobra.ExactArgs(2),
+		Args:              takes(2, "two RUNs"),
 		ValidArgsFunction: a.completeRuns(2),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			o.Refs = args

@@ -54,7 +54,7 @@ in any way (data.…). The pictures are normalised as they were in the run.
 
 ` + runHelp + "\n\n" + exitCodes,
 		Example:           "  exp eval @last\n  exp eval @best:val_acc --on train --weights last --json\n  exp eval @last --data ~/other-pictures\n  exp eval @last --set 'data.dataset={type: synthetic, seed: 7}'",
-		Args:              cobra.ExactArgs(1),
+		Args:              takes(1, "one RUN"),
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			o.Ref = args[0]

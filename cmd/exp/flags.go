@@ -21,17 +21,26 @@ func flagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("unknown flag: %s%s; `%s --help` lists them", name, didYouMean(name, names), cmd.CommandPath())
 }
 
-// oneFile and someFiles say what is missing in a person's words.
-func oneFile(cmd *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return fmt.Errorf("%s takes one FILE, not %d; `%s --help` shows an example", cmd.Name(), len(args), cmd.CommandPath())
+// takes is for verbs with n arguments, needs for those with n or more: what they are, in a person's words.
+func takes(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return fmt.Errorf("%s takes %s, not %d; `%s --help` shows an example", cmd.Name(), what, len(args), cmd.CommandPath())
+		}
+		return nil
 	}
-	return nil
 }
 
-func someFiles(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return fmt.Errorf("%s needs a FILE; `%s --help` shows an example", cmd.Name(), cmd.CommandPath())
+func needs(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < n {
+			return fmt.Errorf("%s needs %s; `%s --help` shows an example", cmd.Name(), what, cmd.CommandPath())
+		}
+		return nil
 	}
-	return nil
 }
+
+var (
+	oneFile   = takes(1, "one FILE")
+	someFiles = needs(1, "a FILE")
+)

@@ -17,7 +17,7 @@ man1 below one of MANPATH, ` + "`man exp-run`" + ` shows them.
 
 ` + exitCodes,
 		Example: "  exp man ~/.local/share/man/man1",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1, "one DIR"),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o777); err != nil {
 				return err

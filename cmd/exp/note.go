@@ -17,7 +17,7 @@ func newNoteCmd(a *app) *cobra.Command {
 
 ` + runHelp + "\n\n" + exitCodes,
 		Example:           `  exp note @last "looks overfitted; try dropout"`,
-		Args:              cobra.MinimumNArgs(2),
+		Args:              needs(2, "a RUN and a remark"),
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			return noteRun(cmd.Context(), a, args[0], strings.Join(args[1:], " "))

@@ -40,12 +40,7 @@ The data set of the run must be at hand: pictures are normalised by its statisti
 
 ` + runHelp + "\n\n" + exitCodes,
 		Example: "  exp predict @best:val_acc cat.png dog.jpg\n  exp predict @last *.png --top 1 --csv",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return usage("predict needs a RUN and an IMAGE; `%s --help` shows an example", cmd.CommandPath())
-			}
-			return nil
-		},
+		Args:    needs(2, "a RUN and an IMAGE"),
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return a.completeRuns(1)(cmd, args, start)

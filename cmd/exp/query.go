@@ -29,7 +29,7 @@ over its seeds). In JSON, numbers keep their type and NaN is null.
 		Example: `  exp query "SELECT shortcut, depth, n, train_err_mean, train_err_sd FROM degradation ORDER BY depth"
   exp query --csv "SELECT epoch, train_loss, val_acc FROM epochs WHERE run_id = '2yxk3a9d7q'"
   exp query "SELECT name FROM pragma_table_info('runs')"`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, "one statement of SQL, in quotes"),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			o.SQL = args[0]
 			return queryRun(cmd.Context(), a, o)

@@ -17,7 +17,7 @@ grouped by their experiment, not by their name.
 
 ` + runHelp + "\n\n" + exitCodes,
 		Example:           "  exp rename @last plain-56",
-		Args:              cobra.ExactArgs(2),
+		Args:              takes(2, "a RUN and a name"),
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			return renameRun(cmd.Context(), a, args[0], args[1])

@@ -28,7 +28,7 @@ one. The experiment is the one that was recorded, whatever its file says now; --
 
 ` + exitCodes,
 		Example:           "  exp rerun @last --seed 2\n  exp rerun @best:val_acc --set train.epochs=100",
-		Args:              cobra.ExactArgs(1),
+		Args:              takes(1, "one RUN"),
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			o.Ref = args[0]

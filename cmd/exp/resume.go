@@ -26,7 +26,7 @@ is then noted among the run's events. The data must be the same.
 
 ` + exitCodes,
 		Example:           "  exp resume @last",
-		Args:              cobra.ExactArgs(1),
+		Args:              takes(1, "one RUN"),
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			return resumeRun(cmd.Context(), a, o, args[0])

@@ -108,7 +108,7 @@ Here a name stands for all its runs in the trash.
 
 ` + exitCodes,
 		Example: "  exp ls --trash\n  exp restore 6fhq3zbqwf",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    needs(1, "a RUN"),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			return restoreRun(cmd.Context(), a, args)
 		}),

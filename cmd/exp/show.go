@@ -28,7 +28,7 @@ func newShowCmd(a *app) *cobra.Command {
 
 ` + runHelp + "\n\n" + exitCodes,
 		Example: "  exp show @last\n  exp show @best:val_acc --json\n  exp show plain-cifar --csv",
-		Args:    cobra.ExactArgs(1),
+		Args:    takes(1, "one RUN"),
 
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
