@@ -38,13 +38,18 @@ func TestOblongImages(t *testing.T) {
 
 // Dropout on either side of the pooling, with and without a final BN-ReLU; stems of every kind.
 func TestHeadsAndStemsHaveTheGradientOfCentralDifferences(t *testing.T) {
-	for _, text := range []string{"{norm_relu: false}", "{dropout: 0.3}", "{dropout: 0.3, dropout_after_pool: true}"} {
+	texts := []string{"{type: classifier, dropout: 0.3, dropout_after_pool: true}"}
+	for _, name := range blocks.Heads.Names() {
+		texts = append(texts, "{type: "+name+"}")
+		texts = append(texts, checktest.Variants(blocks.Heads.Entries(), name, "dropout_after_pool")...)
+	}
+	for _, text := range texts {
 		for _, stem := range blocks.Stems.Names() {
 			t.Run(stem+" "+text, func(t *testing.T) {
 				var p source.Problems
 				decode := func(text string) *source.Node { return source.Parse(source.NewFile("part", text), &p) }
 				m := checktest.Model(&blocks.Preact{Options: blocks.Options{Shortcut: &blocks.Projection{}}}, 6, blocks.Down{Pool: "max", Stride: 1})
-				m.Head = blocks.Heads.Decode(decode("{type: classifier, "+text[1:]), "", &p)
+				m.Head = blocks.Heads.Decode(decode(text), "", &p)
 				m.Stem = blocks.Stems.Decode(decode("{type: "+stem+", filters: 4}"), "", &p)
 				if err := p.Err(); err != nil {
 					t.Fatal(err)

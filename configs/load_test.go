@@ -258,9 +258,14 @@ func TestTheResolvedFormIsTheSameExperiment(t *testing.T) {
 	for _, name := range data.Augments.Names() {
 		texts["augmentation "+name] = "extends: small.yaml\ndata: {augment: [" + name + "]}"
 	}
-	needs := map[string]string{"multi-step": ", after: [1]"}
-	for _, name := range schedule.Schedules.Names() {
-		texts["schedule "+name] = "extends: small.yaml\nschedule: !replace {type: " + name + needs[name] + "}\ntrain: {epochs: 3}"
+	for _, e := range schedule.Schedules.Entries() {
+		text := "extends: small.yaml\ntrain: {epochs: 3}\nschedule: !replace {type: " + e.Name
+		for _, f := range e.Fields {
+			if f.Required {
+				text += ", " + f.Name + map[bool]string{true: ": [1]", false: ": 1"}[strings.HasPrefix(f.Type, "list of ")]
+			}
+		}
+		texts["schedule "+e.Name] = text + "}"
 	}
 	for what, text := range texts {
 		t.Run(what, func(t *testing.T) {
