@@ -80,6 +80,10 @@ func BenchmarkVerbs(b *testing.B) {
 		{"ls cols", []string{"ls", "-n", "0", "--cols", "name, depth, tag, optimizer.lr, val_acc.max, val_acc.max@epoch, val_loss.first", "--sort", "-val_acc.max"}},
 		{"compare two", []string{"compare", "net-1", "net-2"}},
 		{"compare all", []string{"compare", "--where", "status = done", "--csv"}},
+		{"compare all, for people", []string{"compare", "--where", "status = done"}},
+		{"compare all, each", []string{"compare", "--where", "status = done", "--each", "--csv"}},
+		{"compare all, each, for people", []string{"compare", "--where", "status = done", "--each"}},
+		{"compare all, JSON", []string{"compare", "--where", "status = done", "--json"}},
 		{"compare all at 50", []string{"compare", "--where", "tag = deg1", "--at", "50", "--csv"}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
