@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"slices"
 	"strings"
 
@@ -18,9 +19,15 @@ import (
 
 const mostCompletions = 50 // runs that are offered
 
+// quiet readies the app for a completion; false when there are mistakes in its settings.
+func (a *app) quiet() bool {
+	a.err = io.Discard
+	return a.reread() == nil
+}
+
 // peek opens the store for a completion, nil when there is none.
 func (a *app) peek(ctx context.Context) *tracking.Store {
-	if a.reread() != nil {
+	if !a.quiet() {
 		return nil
 	}
 	s, err := a.openReader(ctx)
@@ -125,32 +132,46 @@ func completeWhere(a *app, cmd *cobra.Command, start string) []string {
 	return offers
 }
 
-// completeSet offers the paths of an experiment, and after = the names of blocks and
-// whatever else can be picked there.
-func completeSet(a *app, cmd *cobra.Command, start string) []string {
-	files := cmd.Flags().Args()
-	if len(files) == 0 {
-		return nil
-	}
-	l, err := configs.Load(files[0], configs.Options{Env: a.dataEnv()})
-	if err != nil {
-		return nil
-	}
-	path, value, hasValue := strings.Cut(start, "=")
-	var offers []string
-	for _, p := range l.Params() {
-		switch {
-		case !hasValue && strings.HasPrefix(p.Key, path):
-			offers = append(offers, p.Key+"=")
-		case hasValue && p.Key == path:
-			for _, name := range siblingNames(p.Value) {
-				if strings.HasPrefix(name, value) {
-					offers = append(offers, path+"="+name)
+// completeSet offers the paths of an experiment that begin with under, and after = the
+// names of blocks and whatever else can be picked there. The experiment is that of the
+// first argument: a file, or with ofRun a run.
+func completeSet(ofRun bool, under string) func(a *app, cmd *cobra.Command, start string) []string {
+	return func(a *app, cmd *cobra.Command, start string) []string {
+		args := cmd.Flags().Args()
+		if len(args) == 0 || !a.quiet() {
+			return nil
+		}
+		load := configs.Load
+		if ofRun {
+			load = func(ref string, o configs.Options) (*configs.Loaded, error) {
+				run, text, err := a.recorded(cmd.Context(), ref)
+				if err != nil {
+					return nil, err
+				}
+				return configs.LoadText(recordedFile(run), text, o)
+			}
+		}
+		l, err := load(args[0], configs.Options{Env: a.dataEnv()})
+		if err != nil {
+			return nil
+		}
+		path, value, hasValue := strings.Cut(start, "=")
+		var offers []string
+		for _, p := range l.Params() {
+			switch {
+			case !strings.HasPrefix(p.Key, under):
+			case !hasValue && strings.HasPrefix(p.Key, path):
+				offers = append(offers, p.Key+"=")
+			case hasValue && p.Key == path:
+				for _, name := range siblingNames(p.Value) {
+					if strings.HasPrefix(name, value) {
+						offers = append(offers, path+"="+name)
+					}
 				}
 			}
 		}
+		return offers
 	}
-	return offers
 }
 
 // siblingNames are all names of the kinds that have one of that name.

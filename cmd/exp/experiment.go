@@ -24,6 +24,7 @@ type experimentFlags struct {
 	seed          int64
 	cmd           *cobra.Command    // tells whether a seed was given
 	texts         map[string]string // experiments that are in no file, by the name they go by
+	ofRun         bool              // the verb's argument is a RUN, whose recorded experiment is changed
 }
 
 func (e *experimentFlags) flags(cmd *cobra.Command) {
@@ -31,7 +32,7 @@ func (e *experimentFlags) flags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&e.set, "set", "s", nil, "change a value: `PATH=VALUE`, as in optimizer.lr=0.05 (repeatable)")
 	cmd.Flags().StringArrayVar(&e.setFiles, "set-file", nil, "`FILE` of changes (repeatable)")
 	cmd.Flags().Int64Var(&e.seed, "seed", 0, "change the seed")
-	completeFlag(cmd, "set", completeSet)
+	completeFlag(cmd, "set", completeSet(e.ofRun, ""))
 }
 
 // dataEnv is where data sets are looked for.

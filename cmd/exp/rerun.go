@@ -17,6 +17,7 @@ type RerunOptions struct {
 
 func newRerunCmd(a *app) *cobra.Command {
 	o := &RerunOptions{}
+	o.ofRun = true
 	cmd := &cobra.Command{
 		Use:   "rerun RUN",
 		Short: "Train the experiment of a run again, as a new run",
