@@ -157,9 +157,10 @@ before they are normalised.
 ` + experimentHelp + `
 
 ` + exitCodes,
-		Example: "  exp data show resnet-cifar -o grid.png\n  exp data show resnet-cifar --set 'data.augment=[mixup]' --count 12 --epoch 3",
-		Args:    oneFile,
-		RunE:    a.run(func(cmd *cobra.Command, files []string) error { return a.showData(cmd.Context(), o, files) }),
+		Example:           "  exp data show resnet-cifar -o grid.png\n  exp data show resnet-cifar --set 'data.augment=[mixup]' --count 12 --epoch 3",
+		Args:              oneFile,
+		ValidArgsFunction: oneFileOnly,
+		RunE:              a.run(func(cmd *cobra.Command, files []string) error { return a.showData(cmd.Context(), o, files) }),
 	}
 	cmd.Flags().StringVarP(&o.Out, "output", "o", "grid.png", "`FILE` to write")
 	cmd.Flags().IntVarP(&o.Count, "count", "n", 32, "number of examples")
