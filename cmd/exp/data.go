@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -101,10 +102,19 @@ cut off.
 
 ` + exitCodes,
 		Example:   "  exp data get cifar10",
-		ValidArgs: data.Datasets.Names(),
+		ValidArgs: downloads(),
 		Args:      oneName,
 		RunE:      a.run(func(cmd *cobra.Command, args []string) error { return a.getData(cmd.Context(), args[0]) }),
 	}
+}
+
+// downloads are the data sets that there is something to download for.
+func downloads() []string {
+	return slices.DeleteFunc(data.Datasets.Names(), func(name string) bool {
+		set, _ := data.Datasets.New(name)
+		_, ok := set.(data.Finder)
+		return !ok
+	})
 }
 
 // oneName says what is missing in a person's words.
@@ -118,7 +128,7 @@ func oneName(_ *cobra.Command, args []string) error {
 func (a *app) getData(ctx context.Context, name string) error {
 	set, ok := data.Datasets.New(name)
 	if !ok {
-		all := data.Datasets.Names()
+		all := downloads()
 		return usage("data get: %q is not one of %s%s", name, strings.Join(all, ", "), didYouMean(name, all))
 	}
 	if _, ok := set.(data.Finder); !ok {
