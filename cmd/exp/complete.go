@@ -39,7 +39,10 @@ func (a *app) peek(ctx context.Context) *tracking.Store {
 
 // completeRuns offers run names, ids and special references for the first most
 // arguments; -1: for all.
-func (a *app) completeRuns(most int) cobra.CompletionFunc {
+func (a *app) completeRuns(most int) cobra.CompletionFunc { return a.completeRunsOf(false, most) }
+
+// completeRunsOf is completeRuns, or with trashed the same of the runs in the trash.
+func (a *app) completeRunsOf(trashed bool, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, start string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if most >= 0 && len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -50,8 +53,8 @@ func (a *app) completeRuns(most int) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		defer store.Close()
-		runs, err := store.List(ctx, tracking.Filter{Limit: mostCompletions})
-		if err != nil {
+		runs, err := store.List(ctx, tracking.Filter{Trashed: trashed, Limit: mostCompletions})
+		if err != nil || len(runs) == 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		var offers []cobra.Completion
@@ -108,6 +111,26 @@ func completeFlag(cmd *cobra.Command, flag string, offers func(a *app, cmd *cobr
 
 // appKey is where the context of a command has its app.
 type appKey struct{}
+
+// completeTags offers the tags in use.
+func completeTags(a *app, cmd *cobra.Command, start string) []string {
+	store := a.peek(cmd.Context())
+	if store == nil {
+		return nil
+	}
+	defer store.Close()
+	tags, err := store.AllTags(cmd.Context())
+	if err != nil {
+		return nil
+	}
+	var offers []string
+	for _, row := range tags.Rows {
+		if tag := row[0].(string); strings.HasPrefix(tag, start) {
+			offers = append(offers, tag)
+		}
+	}
+	return offers
+}
 
 // completeWhere offers the names that a condition can begin with, or go on with after
 // its last word.

@@ -65,6 +65,7 @@ in any way (data.…). The pictures are normalised as they were in the run.
 	cmd.Flags().StringVar(&o.Data, "data", "", "`NAME` of another data set, or a folder with another of the same kind")
 	completeFlag(cmd, "data", func(*app, *cobra.Command, string) []string { return data.Datasets.Names() })
 	cmd.Flags().StringArrayVarP(&o.Set, "set", "s", nil, "change the data: `PATH=VALUE`, as in data.validation=test (repeatable)")
+	completeFlag(cmd, "on", func(*app, *cobra.Command, string) []string { return []string{"val", "train"} })
 	completeFlag(cmd, "set", completeSet(true, "data."))
 	o.weightsFlag.flags(cmd)
 	o.output.flags(cmd)

@@ -107,8 +107,9 @@ func newRestoreCmd(a *app) *cobra.Command {
 Here a name stands for all its runs in the trash.
 
 ` + exitCodes,
-		Example: "  exp ls --trash\n  exp restore 6fhq3zbqwf",
-		Args:    needs(1, "a RUN"),
+		Example:           "  exp ls --trash\n  exp restore 6fhq3zbqwf",
+		Args:              needs(1, "a RUN"),
+		ValidArgsFunction: a.completeRunsOf(true, -1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
 			return restoreRun(cmd.Context(), a, args)
 		}),

@@ -55,6 +55,7 @@ func (o *RunOptions) runFlags(cmd *cobra.Command) {
 	o.flags(cmd)
 	cmd.Flags().StringVar(&o.Name, "name", "", "what the runs are called in lists (default: the experiment's name)")
 	cmd.Flags().StringArrayVar(&o.Tags, "tag", nil, "`LABEL` of the runs (repeatable)")
+	completeFlag(cmd, "tag", completeTags)
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "end with a line of JSON for each run: its row in the store")
 }
 

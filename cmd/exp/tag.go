@@ -42,6 +42,8 @@ Here a name stands for all its runs.
 	}
 	cmd.Flags().StringArrayVarP(&o.Add, "add", "a", nil, "`LABEL` to add (repeatable)")
 	cmd.Flags().StringArrayVarP(&o.Remove, "remove", "r", nil, "`LABEL` to take away (repeatable)")
+	completeFlag(cmd, "add", completeTags)
+	completeFlag(cmd, "remove", completeTags)
 	o.choice.flags(cmd)
 	o.colsFlag(cmd, "`NAMES` of the columns to show the runs with, such as name,tag")
 	o.output.flags(cmd)
