@@ -185,7 +185,7 @@ func completeSet(ofRun bool, under string) func(a *app, cmd *cobra.Command, star
 			case !strings.HasPrefix(p.Key, under):
 			case !hasValue && strings.HasPrefix(p.Key, path):
 				offers = append(offers, p.Key+"=")
-			case hasValue && p.Key == path:
+			case hasValue && p.Key == strings.TrimSuffix(path, ".type"):
 				for _, name := range siblingNames(p.Value) {
 					if strings.HasPrefix(name, value) {
 						offers = append(offers, path+"="+name)
