@@ -174,7 +174,10 @@ func completeSet(ofRun bool, under string) func(a *app, cmd *cobra.Command, star
 				return configs.LoadText(recordedFile(run), text, o)
 			}
 		}
-		l, err := load(args[0], configs.Options{Env: a.dataEnv()})
+		o := configs.Options{Env: a.dataEnv()}
+		o.Set, _ = cmd.Flags().GetStringArray("set")           // those before this one
+		o.SetFiles, _ = cmd.Flags().GetStringArray("set-file") // none where there is no such flag
+		l, err := load(args[0], o)
 		if err != nil {
 			return nil
 		}
