@@ -38,7 +38,8 @@ type Loaded struct {
 // Where returns the place where the value at a dotted path was written, or the nearest value around it.
 func (l *Loaded) Where(path string) source.Span { return l.tree.At(path) }
 
-// Load reads an experiment: a file, or the name of a shipped one. The error is a *source.Problems with every mistake.
+// Load reads an experiment: a file, or the name of a shipped one. The error is a *source.Problems with every mistake;
+// with it comes what could be read, nil when that is nothing.
 func Load(path string, o Options) (*Loaded, error) {
 	return newLoader(readFile).load(path, o)
 }
@@ -98,10 +99,7 @@ func (l *loader) load(path string, o Options) (*Loaded, error) {
 	if !l.incomplete {
 		out.check(o.Env, l.p)
 	}
-	if err := l.p.Err(); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, l.p.Err()
 }
 
 // maxUnits is how many Units a net may have.

@@ -177,8 +177,8 @@ func completeSet(ofRun bool, under string) func(a *app, cmd *cobra.Command, star
 		o := configs.Options{Env: a.dataEnv()}
 		o.Set, _ = cmd.Flags().GetStringArray("set")           // those before this one
 		o.SetFiles, _ = cmd.Flags().GetStringArray("set-file") // none where there is no such flag
-		l, err := load(args[0], o)
-		if err != nil {
+		l, _ := load(args[0], o)
+		if l == nil { // mistakes alone do not matter: what is missing may be what is typed now
 			return nil
 		}
 		path, value, hasValue := strings.Cut(start, "=")
