@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -119,40 +121,78 @@ func completeTags(a *app, cmd *cobra.Command, start string) []string {
 		return nil
 	}
 	defer store.Close()
-	tags, err := store.AllTags(cmd.Context())
+	return goingOn("", start, tagsOf(cmd.Context(), store))
+}
+
+func tagsOf(ctx context.Context, store *tracking.Store) []string {
+	tags, err := store.AllTags(ctx)
 	if err != nil {
 		return nil
 	}
+	return firsts(tags.Rows)
+}
+
+// goingOn gives the words that begin with start, each after what stands before it.
+func goingOn(before, start string, words []string) []string {
 	var offers []string
-	for _, row := range tags.Rows {
-		if tag := row[0].(string); strings.HasPrefix(tag, start) {
-			offers = append(offers, tag)
+	for _, w := range words {
+		if strings.HasPrefix(w, start) {
+			offers = append(offers, before+w)
 		}
 	}
 	return offers
 }
 
+// firsts gives what stands first in rows, each once.
+func firsts(rows [][]any) []string {
+	var words []string
+	for _, row := range rows {
+		if row[0] != nil {
+			words = append(words, fmt.Sprint(row[0]))
+		}
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
+}
+
+// compared is the end of a condition after an operator: the name on its left, and the
+// beginning of a value.
+var compared = regexp.MustCompile(`([^\s,=!<>~]+)(?:\s*[=!<>~]+|(?:\s+(?i:not))?\s+(?i:in)\s*\((?:[^()]*,)?)\s*(["'][^"']*|[^\s(),=!<>~]*)$`)
+
 // completeWhere offers the names that a condition can begin with, or go on with after
-// its last word.
+// its last word; after an operator, the values that runs have.
 func completeWhere(a *app, cmd *cobra.Command, start string) []string {
 	store := a.peek(cmd.Context())
 	if store == nil {
 		return nil
 	}
 	defer store.Close()
+	if m := compared.FindStringSubmatch(start); m != nil {
+		name, value := strings.TrimLeft(m[1], "("), m[2]
+		return goingOn(strings.TrimSuffix(start, value), value, valuesOf(cmd.Context(), store, name))
+	}
 	names, err := store.FilterNames(cmd.Context())
 	if err != nil {
 		return nil
 	}
 	cut := strings.LastIndexAny(start, " (,-") + 1
-	before, word := start[:cut], start[cut:]
-	var offers []string
-	for _, name := range names {
-		if strings.HasPrefix(name, word) {
-			offers = append(offers, before+name)
+	return goingOn(start[:cut], start[cut:], names)
+}
+
+// valuesOf gives the values that runs have of a name in a condition; none of metrics, and
+// none that would need quotes within those of the shell.
+func valuesOf(ctx context.Context, store *tracking.Store, name string) []string {
+	values := tagsOf(ctx, store)
+	if name != "tag" {
+		runs, err := store.Select(ctx, tracking.Filter{}, name)
+		if err != nil || runs.Columns[0].Metric {
+			return nil
 		}
+		values = firsts(runs.Rows)
 	}
-	return offers
+	return slices.DeleteFunc(values, func(v string) bool {
+		return v == "" || strings.ContainsAny(v, " \t\n(),=!<>~@'\"")
+	})
 }
 
 // completeSet offers the paths of an experiment that begin with under, and after = the
@@ -189,11 +229,7 @@ func completeSet(ofRun bool, under string) func(a *app, cmd *cobra.Command, star
 			case !hasValue && strings.HasPrefix(p.Key, path):
 				offers = append(offers, p.Key+"=")
 			case hasValue && p.Key == strings.TrimSuffix(path, ".type"):
-				for _, name := range siblingNames(p.Value) {
-					if strings.HasPrefix(name, value) {
-						offers = append(offers, path+"="+name)
-					}
-				}
+				offers = append(offers, goingOn(path+"=", value, siblingNames(p.Value))...)
 			}
 		}
 		return offers
