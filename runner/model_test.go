@@ -330,23 +330,54 @@ func TestUnitsWithAZeroInitLearnOneBatchByHeart(t *testing.T) {
 	}
 }
 
+// TestAStepAllocatesAlmostNothing holds that a step of each net allocates nothing in the code of this project.
 func TestAStepAllocatesAlmostNothing(t *testing.T) {
-	p := load(t, "resnet-cifar", "train.batch=4")
-	m := newModel(t, p, 2)
-	b := images(4, p.Net.Input.Shape, 10)
-	n := 1
-	step(t, m, b, 0.01, n)
-	allocations := testing.AllocsPerRun(5, func() {
-		n++
-		step(t, m, b, 0.01, n)
-	})
-	// All of them are Gorgonia's machine's: four to six small ones an operation.
-	if allocations > 1000 {
-		t.Errorf("%v allocations a step", allocations)
-	}
-	t.Logf("%v allocations a step", allocations)
-	for site, count := range allocationsOfOurs(func() { step(t, m, b, 0.01, n+1) }) {
-		t.Errorf("%d of ours in %s", count, site)
+	small := []string{"model.stem.filters=8", "model.units=2", "model.stages=[{filters: 8}, {filters: 16, pool: max}]"}
+	for _, c := range []struct {
+		name, experiment string
+		set              []string
+	}{
+		{"resnet-cifar", "resnet-cifar", nil},
+		{"gated", "quickstart", []string{"model.unit.shortcut=gated"}},
+		{"shortcut-gated, stochastic depth", "quickstart", []string{"model.unit={type: preact, shortcut: shortcut-gated, stochastic_depth: 0.3}"}},
+		{"projection, stochastic depth", "quickstart", []string{"model.unit={type: preact, shortcut: projection, stochastic_depth: 0.3}"}},
+		{"scaled, dropout", "quickstart", []string{"model.unit={type: preact, shortcut: scaled, dropout: 0.2}"}},
+		{"dropout shortcut", "quickstart", []string{"model.unit.shortcut=dropout"}},
+		{"projection-all", "quickstart", []string{"model.unit.shortcut=projection-all"}},
+		{"postact", "quickstart", []string{"model.unit.type=postact", "model.stem.type=conv-bn-relu"}},
+		{"bottleneck", "quickstart", []string{"model.unit.type=bottleneck", "model.stem.type=conv-bn-relu"}},
+		{"preact-bottleneck", "quickstart", []string{"model.unit.type=preact-bottleneck"}},
+		{"wide, dropout", "quickstart", []string{"model.unit={type: wide, dropout: 0.3}"}},
+		{"sgd, clip", "quickstart", []string{"optimizer={type: sgd, nesterov: true, weight_decay: 0.001}", "train.clip={norm: 0.1}"}},
+		{"adamw", "quickstart", []string{"optimizer=adamw"}},
+		{"rmsprop", "quickstart", []string{"optimizer={type: rmsprop, momentum: 0.9, centered: true}"}},
+		{"ema", "quickstart", []string{"train.ema={every: 1}"}},
+		{"label smoothing", "quickstart", []string{"train.label_smoothing=0.1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			set := append([]string{"train.batch=4"}, c.set...)
+			if c.experiment == "quickstart" {
+				set = append(set, small...)
+			}
+			p := load(t, c.experiment, set...)
+			m := newModel(t, p, 2)
+			b := images(4, p.Net.Input.Shape, 10)
+			n := 0
+			next := func() {
+				n++
+				step(t, m, b, 0.01, n)
+			}
+			next()
+			allocations := testing.AllocsPerRun(5, next)
+			// All of them are Gorgonia's machine's: four to six small ones an operation.
+			if allocations > 1000 {
+				t.Errorf("%v allocations a step", allocations)
+			}
+			t.Logf("%v allocations a step", allocations)
+			for site, count := range allocationsOfOurs(next) {
+				t.Errorf("%d of ours in %s", count, site)
+			}
+		})
 	}
 }
 
