@@ -21,8 +21,8 @@ BEYOND = {
     "extends-conflict", "extends-cycle", "extends-itself", "extends-missing", "extends-missing-deep",
     "extends-other-type", "extends-wrong-in-base", "flip-alternate", "images", "images-size", "invisible", "layers",
     "limit", "no-norm", "no-stages", "no-unit", "normalize", "normalize-channels", "octal", "pictures-without-test",
-    "pooling-does-not-divide", "shortcut-shapes", "shortcut-shapes-default", "shortcut-shapes-stage", "stage-names",
-    "too-large", "too-many-units", "too-small", "training", "training-late", "unit-no-effect", "units-no-effect",
+    "pooling-does-not-divide", "shortcut-narrows", "shortcut-shapes", "shortcut-shapes-default", "shortcut-shapes-stage",
+    "stage-names", "too-large", "too-many-units", "too-small", "training", "training-late", "unit-no-effect", "units-no-effect",
     "unknown-oneof", "validation", "zero-init-plain",
 }
 
