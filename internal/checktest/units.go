@@ -3,6 +3,7 @@ package checktest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +96,9 @@ func Variants(entries []registry.Entry, name string, except ...string) (texts []
 			continue
 		}
 		for _, f := range e.Fields {
+			if slices.Contains(except, f.Name) {
+				continue
+			}
 			var values []string
 			words, choice := strings.CutPrefix(f.Bounds, "one of ")
 			switch {
