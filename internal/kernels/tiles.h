@@ -1,9 +1,6 @@
 // Tiles of images, transformed, and the products of matrices that they go through; for winograd.h.
 
-enum {
-	TAPS = 9,
-	NARROW_ROWS = 8, // the ROWS of a block of one vector, where a vector has all channels of a BLOCK
-};
+enum { TAPS = 9 };
 
 // The tiles of all images, in their order.
 struct grid {

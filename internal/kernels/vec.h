@@ -4,7 +4,7 @@
 //	VL            lanes of a vector: 4, 8 or 16
 //	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers; small enough that a
 //	              processor holds the instructions of one block's end and of the next one's start, and runs both
-//	LONG_ROWS     the same where so many products make a number that storing it counts for little
+//	LONG_ROWS     the same where so many products make a number that storing it counts for little, or for one vector
 //	GRAD_ROWS     the same for the gradient of weights; divides 16
 //	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of ROWS and of LONG_ROWS
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN

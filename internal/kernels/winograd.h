@@ -446,11 +446,11 @@ static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct 
 	if (pairs && wide)
 		is_long ? WINO(chunk_products)(BF16, LONG_ROWS, COLS, p, n, v, m, f) : WINO(chunk_products)(BF16, ROWS, COLS, p, n, v, m, f);
 	else if (pairs)
-		WINO(chunk_products)(BF16, NARROW_ROWS, 1, p, n, v, m, f);
+		WINO(chunk_products)(BF16, LONG_ROWS, 1, p, n, v, m, f);
 	else if (wide)
 		is_long ? WINO(chunk_products)(FP32, LONG_ROWS, COLS, p, n, v, m, f) : WINO(chunk_products)(FP32, ROWS, COLS, p, n, v, m, f);
 	else
-		WINO(chunk_products)(FP32, NARROW_ROWS, 1, p, n, v, m, f);
+		WINO(chunk_products)(FP32, LONG_ROWS, 1, p, n, v, m, f);
 }
 
 // The chunks of one piece: transform tiles, multiply, transform back.
@@ -483,8 +483,6 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	p->pool = pool;
 	p->wide = wide_of(p->o);
 	p->chunk = at_most(round_up(p->grid.tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE));
-	if (p->wide != COLS * VL)
-		p->chunk = round_up(p->chunk, NARROW_ROWS);
 	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
 	p->pieces = at_most(p->chunks, WINO_PIECES);
 	p->depth = p->c / per(p->products);
@@ -543,11 +541,11 @@ static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n,
 	if (pairs && wide)
 		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else if (pairs)
-		WINO(grad_products)(BF16, NARROW_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(BF16, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 	else if (wide)
 		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else
-		WINO(grad_products)(FP32, NARROW_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 }
 
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
@@ -576,7 +574,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		struct ahead f = {.n = 0};
 		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
 		fetch_source(&f, &p->grad, next * pixels * p->o, more * pixels * p->o);
-		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / (p->wide == COLS * VL ? GRAD_ROWS : NARROW_ROWS)));
+		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / GRAD_ROWS));
 		for (long xi = 0; xi < XI; xi++)
 			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
 	}
