@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"exp/data"
+	"exp/internal/checktest"
 	"exp/internal/source"
 	"exp/runner/optim"
 	"exp/runner/schedule"
@@ -259,13 +260,7 @@ func TestTheResolvedFormIsTheSameExperiment(t *testing.T) {
 		texts["augmentation "+name] = "extends: small.yaml\ndata: {augment: [" + name + "]}"
 	}
 	for _, e := range schedule.Schedules.Entries() {
-		text := "extends: small.yaml\ntrain: {epochs: 3}\nschedule: !replace {type: " + e.Name
-		for _, f := range e.Fields {
-			if f.Required {
-				text += ", " + f.Name + map[bool]string{true: ": [1]", false: ": 1"}[strings.HasPrefix(f.Type, "list of ")]
-			}
-		}
-		texts["schedule "+e.Name] = text + "}"
+		texts["schedule "+e.Name] = "extends: small.yaml\ntrain: {epochs: 3}\nschedule: !replace {type: " + e.Name + checktest.Required(e) + "}"
 	}
 	for what, text := range texts {
 		t.Run(what, func(t *testing.T) {

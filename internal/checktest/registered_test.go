@@ -2,6 +2,7 @@ package checktest_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -60,15 +61,13 @@ func readBack[T any](t *testing.T, k registry.Kind[T]) {
 		}{v}).Get("picked"))
 	}
 	for _, e := range k.Entries() {
-		required := ""
+		required := checktest.Required(e)
 		for _, f := range e.Fields {
 			if f.Doc == "" || f.Type == "" {
 				t.Errorf("%s: %s is not documented", e.Name, f.Name)
 			}
-			if f.Required && strings.HasPrefix(f.Type, "list of ") {
-				required += fmt.Sprintf(", %s: [1]", f.Name)
-			} else if f.Required {
-				required += fmt.Sprintf(", %s: 7", f.Name)
+			if f.Default == "[]" { // as it will be written: no list and an empty one are read as different values
+				required += fmt.Sprintf(", %s: []", f.Name)
 			}
 		}
 		text := func(option string) string {
@@ -108,7 +107,7 @@ func readBack[T any](t *testing.T, k registry.Kind[T]) {
 			}
 			written := write(first)
 			again, err := decode(written)
-			if err != nil || write(again) != written || !strings.Contains(written, option) {
+			if err != nil || !reflect.DeepEqual(first, again) || write(again) != written || !strings.Contains(written, option) {
 				t.Errorf("%s was written as %s and read as %s; %v", text(option), written, write(again), err)
 			}
 		}

@@ -88,6 +88,19 @@ var trials = map[string][]string{
 	"rate": {"0.2"}, "bias_init": {"0"}, "branch": {"1"}, "shortcut": {"0", "1"},
 }
 
+// Required writes values of the parameters that an entry must be given, to follow others in a map.
+func Required(e registry.Entry) (text string) {
+	for _, f := range e.Fields {
+		switch {
+		case f.Required && strings.HasPrefix(f.Type, "list of "):
+			text += fmt.Sprintf(", %s: [1]", f.Name)
+		case f.Required:
+			text += fmt.Sprintf(", %s: 7", f.Name)
+		}
+	}
+	return text
+}
+
 // Variants writes an entry with one parameter changed, for each change: what is true or false, one of several words, or a
 // number that is worth a try. What is named in except keeps its default.
 func Variants(entries []registry.Entry, name string, except ...string) (texts []string) {
