@@ -245,11 +245,12 @@ func scan(dir string) (*pictures, error) {
 		return nil, fault("is missing: images are read from the folder that it names, which has train/CLASS/*.png and test/CLASS/*.png")
 	}
 	top, err := folders(dir)
-	if err != nil && !filepath.IsAbs(dir) { // an experiment that runs in one folder may be evaluated in another
-		return nil, fault("%s cannot be read: %v in the folder where exp runs", dir, reason(err))
-	}
 	if err != nil {
-		return nil, fault("%s cannot be read: %v", dir, reason(err))
+		where := ""
+		if !filepath.IsAbs(dir) { // an experiment that runs in one folder may be evaluated in another
+			where = " in the folder where exp runs"
+		}
+		return nil, fault("%s cannot be read: %v%s", dir, reason(err), where)
 	}
 	all := &pictures{}
 	if !slices.Contains(top, "train") {

@@ -22,7 +22,6 @@ type CompareOptions struct {
 	At   int  // epoch; -1: the last one that all runs have
 	Each bool // no grouping over seeds
 	All  bool // every constant setting, defaults and circumstances too
-	Cols string
 }
 
 func newCompareCmd(a *app) *cobra.Command {
@@ -57,8 +56,7 @@ Here a name also stands for the ended runs of the same experiment with other see
 	cmd.Flags().Lookup("at").DefValue = "0" // said in the text above
 	cmd.Flags().BoolVar(&o.Each, "each", false, "one column a run: no means over seeds")
 	cmd.Flags().BoolVar(&o.All, "all", false, "every constant, also what is a default")
-	cmd.Flags().StringVar(&o.Cols, "cols", "", "`NAMES` of the settings and metrics to show, as in val_acc,optimizer.lr (default: all that differ)")
-	completeFlag(cmd, "cols", completeWhere)
+	colsFlag(cmd, &o.cols, "`NAMES` of the settings and metrics to show, as in val_acc,optimizer.lr (default: all that differ)")
 	o.choice.flags(cmd)
 	o.output.flags(cmd)
 	return cmd
@@ -96,7 +94,7 @@ func compareRun(ctx context.Context, a *app, o *CompareOptions) error {
 	}
 	c := newComparison(entries, at, o.Each)
 	c.all = o.All
-	if err := c.keep(o.Cols); err != nil {
+	if err := c.keep(o.cols); err != nil {
 		return err
 	}
 	switch format {

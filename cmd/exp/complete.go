@@ -182,8 +182,10 @@ func completeWhere(a *app, cmd *cobra.Command, start string) []string {
 // valuesOf gives the values that runs have of a name in a condition; none of metrics, and
 // none that would need quotes within those of the shell.
 func valuesOf(ctx context.Context, store *tracking.Store, name string) []string {
-	values := tagsOf(ctx, store)
-	if name != "tag" {
+	var values []string
+	if name == "tag" {
+		values = tagsOf(ctx, store)
+	} else {
 		runs, err := store.Select(ctx, tracking.Filter{}, name)
 		if err != nil || runs.Columns[0].Metric {
 			return nil

@@ -53,9 +53,8 @@ clean_train_err where it was measured, otherwise 1 - train_acc.
 	cmd.Flags().Lookup("limit").DefValue = "0" // said in the text above
 	cmd.Flags().StringSliceVar(&o.Statuses, "status", nil, "only runs of this status: "+strings.Join(tracking.Statuses, ", "))
 	filterFlags(cmd, &o.Where, &o.Sort)
-	cmd.Flags().StringVar(&o.Cols, "cols", "", "`NAMES` of the columns to show")
+	colsFlag(cmd, &o.Cols, "`NAMES` of the columns to show")
 	cmd.Flags().BoolVar(&o.Trash, "trash", false, "the runs in the trash instead")
-	completeFlag(cmd, "cols", completeWhere)
 	completeFlag(cmd, "status", func(*app, *cobra.Command, string) []string { return tracking.Statuses })
 	o.flags(cmd)
 	return cmd

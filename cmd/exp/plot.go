@@ -56,7 +56,7 @@ Here a name stands for all its runs.
 	cmd.Flags().StringVarP(&o.Out, "output", "o", "", "`FILE` to write, .svg or .png")
 	completeFlag(cmd, "metric", func(*app, *cobra.Command, string) []string { return metric.Names })
 	o.flags(cmd)
-	o.colsFlag(cmd, "`NAMES` of the columns that a curve is called by")
+	colsFlag(cmd, &o.cols, "`NAMES` of the columns that a curve is called by")
 	return cmd
 }
 

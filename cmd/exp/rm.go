@@ -44,7 +44,7 @@ Here a name stands for all its runs.
 	}
 	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
 	o.flags(cmd)
-	o.colsFlag(cmd, "`NAMES` of the columns to show the runs with")
+	colsFlag(cmd, &o.cols, "`NAMES` of the columns to show the runs with")
 	return cmd
 }
 

@@ -45,7 +45,7 @@ Here a name stands for all its runs.
 	completeFlag(cmd, "add", completeTags)
 	completeFlag(cmd, "remove", completeTags)
 	o.choice.flags(cmd)
-	o.colsFlag(cmd, "`NAMES` of the columns to show the runs with, such as name,tag")
+	colsFlag(cmd, &o.cols, "`NAMES` of the columns to show the runs with, such as name,tag")
 	o.output.flags(cmd)
 	return cmd
 }

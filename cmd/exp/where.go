@@ -32,6 +32,12 @@ func filterFlags(cmd *cobra.Command, where, sort *string) {
 	completeFlag(cmd, "sort", completeWhere)
 }
 
+// colsFlag is for verbs that show runs.
+func colsFlag(cmd *cobra.Command, cols *string, doc string) {
+	cmd.Flags().StringVar(cols, "cols", "", doc)
+	completeFlag(cmd, "cols", completeWhere)
+}
+
 // choice names runs on the command line: by references, by a condition, or the ones
 // of the references that meet the condition; and their order.
 type choice struct {
@@ -40,12 +46,6 @@ type choice struct {
 }
 
 func (c *choice) flags(cmd *cobra.Command) { filterFlags(cmd, &c.where, &c.sort) }
-
-// colsFlag is for verbs that show the runs they chose.
-func (c *choice) colsFlag(cmd *cobra.Command, doc string) {
-	cmd.Flags().StringVar(&c.cols, "cols", "", doc)
-	completeFlag(cmd, "cols", completeWhere)
-}
 
 // some says that a verb needs at least one run.
 func (c *choice) some(cmd *cobra.Command) error {
