@@ -3,7 +3,6 @@ package configs
 import (
 	"encoding/json"
 	"maps"
-	"slices"
 
 	"exp/registry"
 )
@@ -20,7 +19,6 @@ func Schema() ([]byte, error) {
 			"description": "the file, or the files, whose values are inherited",
 			"anyOf":       []any{name, map[string]any{"type": "array", "items": name, "minItems": 1}},
 		}
-		pairPrecision(property(property(s, "train"), "precision"))
 	}
 	defs["experiment"], defs["experiment-part"] = whole, part
 	ref := func(name string) map[string]any { return map[string]any{"$ref": "#/$defs/" + name} }
@@ -35,28 +33,4 @@ func Schema() ([]byte, error) {
 		"$defs":       defs,
 	}
 	return json.MarshalIndent(schema, "", "  ")
-}
-
-// property is the schema of a field of a map.
-func property(s map[string]any, name string) map[string]any {
-	return s["properties"].(map[string]any)[name].(map[string]any)
-}
-
-// pairPrecision has the schema of a [Precision] refuse convolutions that do not go with the products, where a file says both.
-func pairPrecision(s map[string]any) {
-	words := func(name string) []string { return property(s, name)["enum"].([]string) }
-	var rules []any
-	for _, products := range words("products") {
-		convs := slices.DeleteFunc(slices.Clone(words("conv")), func(conv string) bool {
-			return Precision{Conv: conv, Products: products}.Validate() != nil
-		})
-		if len(convs) == len(words("conv")) {
-			continue
-		}
-		rules = append(rules, map[string]any{
-			"if":   map[string]any{"properties": map[string]any{"products": map[string]any{"const": products}}, "required": []string{"products"}},
-			"then": map[string]any{"properties": map[string]any{"conv": map[string]any{"enum": convs}}},
-		})
-	}
-	s["allOf"] = rules
 }

@@ -28,14 +28,6 @@ func (c Clip) Validate() error {
 	return nil
 }
 
-// Validate wants something to multiply in bf16.
-func (p Precision) Validate() error {
-	if p.Products == "bf16" && p.Conv == "direct" {
-		return errors.New("has direct convolutions, whose products are fp32; bf16 goes with winograd4 or winograd2")
-	}
-	return nil
-}
-
 // EarlyStop is the `early_stop:` map of an experiment's training: it ends when a metric has not become better by more than
 // MinChange in Patience epochs on end in which it was measured.
 type EarlyStop struct {

@@ -17,8 +17,8 @@ type Plan struct {
 // NewPlan plans a loaded experiment. Initial weights that it names must be there and fit, and this processor must have the
 // products it asks for: else the error is a *blocks.Error.
 func NewPlan(l *configs.Loaded) (*Plan, error) {
-	if l.Train.Precision.Products == "bf16" && !kernels.HasBF16() {
-		return nil, &blocks.Error{Path: "train.precision.products", Problem: "bf16 needs a processor with AVX512_BF16 (and EXP_ISA, if set, to be avx512); take fp32"}
+	if problem := cannotMultiply(l.Train.Precision); problem != "" {
+		return nil, &blocks.Error{Path: "train.precision.products", Problem: problem}
 	}
 	if from := l.Experiment.Init.From; from != "" {
 		if _, err := initialWeights(from, l.Net); err != nil {
@@ -26,6 +26,18 @@ func NewPlan(l *configs.Loaded) (*Plan, error) {
 		}
 	}
 	return &Plan{Experiment: l.Experiment, Net: l.Net}, nil
+}
+
+// cannotMultiply says why this processor has no such products, or nothing if it has.
+func cannotMultiply(p configs.Precision) string {
+	switch {
+	case p.Products != "bf16":
+	case !kernels.HasBF16():
+		return "bf16 needs a processor with AVX512_BF16 (and EXP_ISA, if set, to be avx512); take fp32"
+	case p.Conv == "direct" && !kernels.HasMatrices():
+		return "bf16 with direct convolutions needs Linux on a processor with AMX_BF16; take fp32, or conv: winograd4"
+	}
+	return ""
 }
 
 // steps is the number of batches in so many examples.

@@ -12,26 +12,30 @@ import (
 )
 
 func TestPrecisionChoosesTheProducts(t *testing.T) {
-	set := []string{"model.units=1", "train.batch=8", "optimizer=sgd"}
-	l, err := configs.Load("quickstart", configs.Options{Set: append(set, "train.precision.products=bf16")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := NewPlan(l)
-	if !kernels.HasBF16() {
-		if problem := (*blocks.Error)(nil); !errors.As(err, &problem) || problem.Path != "train.precision.products" {
-			t.Fatalf("the error is %v", err)
-		}
-		t.Skip("this processor has no products of bf16")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	rounded := newModel(t, p, 2)
-	loss, _ := step(t, rounded, images(8, p.Net.Input.Shape, 10), 0.01, 1)
-	exact, _ := step(t, newModel(t, load(t, "quickstart", set...), 2), images(8, p.Net.Input.Shape, 10), 0.01, 1)
-	if loss == exact || math.Abs(loss-exact) > 0.01 {
-		t.Errorf("the loss is %v in bf16 and %v in fp32", loss, exact)
+	for conv, have := range map[string]bool{"winograd4": kernels.HasBF16(), "winograd2": kernels.HasBF16(), "direct": kernels.HasMatrices()} {
+		t.Run(conv, func(t *testing.T) {
+			set := []string{"model.units=1", "train.batch=8", "optimizer=sgd", "train.precision.conv=" + conv}
+			l, err := configs.Load("quickstart", configs.Options{Set: append(set, "train.precision.products=bf16")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := NewPlan(l)
+			if !have {
+				if problem := (*blocks.Error)(nil); !errors.As(err, &problem) || problem.Path != "train.precision.products" {
+					t.Fatalf("the error is %v", err)
+				}
+				t.Skip("this processor has no such products of bf16")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			rounded := newModel(t, p, 2)
+			loss, _ := step(t, rounded, images(8, p.Net.Input.Shape, 10), 0.01, 1)
+			exact, _ := step(t, newModel(t, load(t, "quickstart", set...), 2), images(8, p.Net.Input.Shape, 10), 0.01, 1)
+			if loss == exact || math.Abs(loss-exact) > 0.01 {
+				t.Errorf("the loss is %v in bf16 and %v in fp32", loss, exact)
+			}
+		})
 	}
 }
 

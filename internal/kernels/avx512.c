@@ -30,6 +30,10 @@ static inline keep_vec pair(__m256bh a, __m256bh b) {
 #define DOT(acc, u, s) ((vec)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)(u), (__m512bh)_mm512_set1_ps(s)))
 #define ROUND_TO_HALF(p, v) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh((__m512)(v)))
 #define PAIR(a, b) pair(_mm512_cvtneps_pbh((__m512)(a)), _mm512_cvtneps_pbh((__m512)(b)))
+#if defined(__linux__) && __has_include(<amxtileintrin.h>) // then the assembler knows them too
+#define MATRICES
+#define AMX
+#endif
 #include "isa.h"
 
 const struct kernels kernels_avx512 = KERNELS("avx512");

@@ -61,13 +61,12 @@ func transposed(a [][]float64) [][]float64 {
 // around is m x mt.
 func around(m, x [][]float64) [][]float64 { return times(times(m, x), transposed(m)) }
 
-// rounded is m x mt rounded to bf16: the nearest float32 whose lower half is 0, of two the one with an even mantissa.
+// rounded is m x mt rounded to bf16.
 func rounded(m, x [][]float64) [][]float64 {
 	y := around(m, x)
 	for _, row := range y {
 		for j, v := range row {
-			bits := math.Float32bits(float32(v))
-			row[j] = float64(math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff))
+			row[j] = nearestBF16(v)
 		}
 	}
 	return y
@@ -237,6 +236,90 @@ func TestBF16RoundsWhatIsMultiplied(t *testing.T) {
 				})
 			}
 		}
+	})
+}
+
+// matrixBackends is bf16Backends with direct convolutions, where they have such products.
+func matrixBackends(t *testing.T, test func(t *testing.T, n *Native)) {
+	backends(t, func(t *testing.T, n *Native) {
+		if !n.matrix {
+			t.Skip("no products of matrices of bf16")
+		}
+		n.Algorithm, n.Products = Direct, BF16
+		test(t, n)
+	})
+}
+
+// nearestBF16 rounds to bf16: the nearest float32 whose lower half is 0, of two the one with an even mantissa.
+func nearestBF16(x float64) float64 {
+	bits := math.Float32bits(float32(x))
+	return float64(math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff))
+}
+
+// TestBF16MatricesRoundWhatIsMultiplied: direct convolutions and gradients are those of rounded factors.
+func TestBF16MatricesRoundWhatIsMultiplied(t *testing.T) {
+	matrixBackends(t, func(t *testing.T, n *Native) {
+		for _, c := range []Conv{
+			{N: 3, H: 8, W: 8, C: 32, O: 64, K: 3, Stride: 1},
+			{N: 1, H: 12, W: 5, C: 16, O: 16, K: 3, Stride: 1},
+			{N: 41, H: 4, W: 4, C: 16, O: 48, K: 3, Stride: 1},
+			{N: 200, H: 1, W: 2, C: 48, O: 16, K: 3, Stride: 1},
+			{N: 5, H: 4, W: 4, C: 160, O: 128, K: 3, Stride: 1},
+			{N: 3, H: 7, W: 9, C: 48, O: 32, K: 3, Stride: 1},
+			{N: 2, H: 65, W: 32, C: 16, O: 32, K: 3, Stride: 1},  // two bands
+			{N: 1, H: 3, W: 1500, C: 32, O: 16, K: 3, Stride: 1}, // a row is a unit
+		} {
+			t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
+				r := rand.New(rand.NewPCG(1, 2))
+				x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
+				y, dx, dw, db := convAndGradients(n, c, w, x, g)
+
+				exact := make([]float64, c.outputs())
+				truth.Conv(c, wide(w), Read[float64]{X: wide(x)}, Write[float64]{Y: exact})
+				if e := relative(y, exact); e < 1e-3 || e > 4e-3 {
+					t.Errorf("the result is %.2g from the exact one", e)
+				}
+				bias := make([]float64, c.O)
+				for i, v := range g {
+					bias[i%c.O] += float64(v)
+				}
+				closeTo(t, "dbias", wide(db), bias, 1e-5) // a sum, not a product
+
+				near := func(x []float32) []float64 {
+					y := wide(x)
+					for i, v := range y {
+						y[i] = nearestBF16(v)
+					}
+					return y
+				}
+				nx, nw, ng := near(x), near(w), near(g)
+				wantX, wantW := make([]float64, c.inputs()), make([]float64, c.weights())
+				truth.Conv(c, nw, Read[float64]{X: nx}, Write[float64]{Y: exact})
+				truth.ConvGradData(c, nw, ReadGrad[float64]{G: ng}, WriteGrad[float64]{G: wantX})
+				truth.ConvGradWeights(c, Read[float64]{X: nx}, ReadGrad[float64]{G: ng}, wantW, nil)
+				for what, e := range map[string]float64{
+					"result": relative(y, exact), "gradient of data": relative(dx, wantX), "gradient of weights": relative(dw, wantW),
+				} {
+					if e > 2e-6 {
+						t.Errorf("%s: relative error %.2g", what, e)
+					}
+				}
+			})
+		}
+	})
+}
+
+// With all that is fused, results and gradients differ from those of fp32 by rounding alone.
+func TestBF16MatricesWithAllThatIsFused(t *testing.T) {
+	matrixBackends(t, func(t *testing.T, n *Native) {
+		for seed := range uint64(80) {
+			r := rand.New(rand.NewPCG(seed, 3))
+			c := Conv{H: 1 + r.IntN(12), W: 1 + r.IntN(12), C: 16 * (1 + r.IntN(5)), O: 16 * (1 + r.IntN(5)), K: 3, Stride: 1}
+			c.N = 1
+			c.N = 1 + r.IntN(1+int(mostMACs/c.MACs()))
+			checkConvWithin(t, n, seed, c, 0.02)
+		}
+		checkConvWithin(t, n, 80, Conv{N: 2, H: 70, W: 24, C: 16, O: 16, K: 3, Stride: 1}, 0.02) // two units an image
 	})
 }
 

@@ -61,6 +61,7 @@ static inline void round_to_half(float *p, lanes v) {
 #define DOT(acc, u, s) dot(acc, u, s)
 #define ROUND_TO_HALF(p, v) round_to_half(p, v)
 #define PAIR(a, b) ((lanes)(bf16(a) >> 16 | bf16(b)))
+#define MATRICES
 #endif
 #include "isa.h"
 

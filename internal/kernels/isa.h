@@ -25,6 +25,16 @@
 
 #include "direct.h"
 
+#ifdef MATRICES
+#include "matrix.h"
+#else // no job asks for them
+#define can_matrix(job) 0
+#define matrix_conv direct
+#define matrix_grad_data direct_grad_data
+#define matrix_grad_weights direct_grad_weights
+#define matrix_grads direct_grads
+#endif
+
 #include "elementwise.h"
 
 #include "blend.h"
@@ -36,9 +46,11 @@
 #include "update.h"
 
 // Which way a convolution is computed: the first that its algorithm allows and its shape permits.
-enum way { DIRECTLY, BY_2, BY_4 };
+enum way { DIRECTLY, BY_2, BY_4, BY_MATRICES };
 
 static enum way way_of(const struct job *job) {
+	if (job->algorithm == DIRECT && job->products == BF16 && can_matrix(job))
+		return BY_MATRICES;
 	if (job->algorithm == WINOGRAD_4 && can_4(job))
 		return BY_4;
 	return job->algorithm != DIRECT && can_2(job) ? BY_2 : DIRECTLY;
@@ -48,6 +60,7 @@ static void conv(struct pool *pool, const struct job *job) {
 	switch (way_of(job)) {
 	case BY_4: conv_4(pool, job); break;
 	case BY_2: conv_2(pool, job); break;
+	case BY_MATRICES: matrix_conv(pool, job); break;
 	default: direct(pool, job);
 	}
 }
@@ -56,6 +69,7 @@ static void conv_grad_data(struct pool *pool, const struct job *job) {
 	switch (way_of(job)) {
 	case BY_4: conv_grad_data_4(pool, job); break;
 	case BY_2: conv_grad_data_2(pool, job); break;
+	case BY_MATRICES: matrix_grad_data(pool, job); break;
 	default: direct_grad_data(pool, job);
 	}
 }
@@ -64,15 +78,23 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 	switch (way_of(job)) {
 	case BY_4: grad_weights_4(pool, job); break;
 	case BY_2: grad_weights_2(pool, job); break;
+	case BY_MATRICES: matrix_grad_weights(pool, job); break;
 	default: direct_grad_weights(pool, job);
 	}
+}
+
+static void conv_grads(struct pool *pool, const struct job *job) {
+	if (way_of(job) == BY_MATRICES)
+		matrix_grads(pool, job);
+	else
+		direct_grads(pool, job);
 }
 
 #define KERNELS(isa) \
 	{ \
 		.name = isa, \
 		.run = { \
-			[CONV] = conv, [CONV_GRAD_DATA] = conv_grad_data, [CONV_GRAD_WEIGHTS] = conv_grad_weights, [CONV_GRADS] = direct_grads, [MAP] = map, \
+			[CONV] = conv, [CONV_GRAD_DATA] = conv_grad_data, [CONV_GRAD_WEIGHTS] = conv_grad_weights, [CONV_GRADS] = conv_grads, [MAP] = map, \
 			[MAX_POOL] = max_pool, [MAX_POOL_GRAD] = max_pool_grad, [AVG_POOL] = avg_pool, [AVG_POOL_GRAD] = avg_pool_grad, \
 			[SUBSAMPLE] = subsample, [SUBSAMPLE_GRAD] = subsample_grad, [BLEND] = blend, [BLEND_GRAD] = blend_grad, \
 			[EXCITE] = excite, [EXCITE_GRAD] = excite_grad, [DROPOUT] = dropout, [SOFTMAX] = softmax, [PEAK] = peak, \

@@ -28,6 +28,9 @@ func (c Conv) MACs() int64 {
 	return int64(c.N) * int64(c.OutH()) * int64(c.OutW()) * int64(c.K) * int64(c.K) * int64(c.C) * int64(c.O)
 }
 
+// point: it is a product of matrices.
+func (c Conv) point() bool { return c.K == 1 && c.Stride == 1 }
+
 func (c Conv) inputs() int  { return c.N * c.H * c.W * c.C }
 func (c Conv) outputs() int { return c.N * c.OutH() * c.OutW() * c.O }
 func (c Conv) weights() int { return c.K * c.K * c.C * c.O }
@@ -119,8 +122,10 @@ type Backend[T Float] interface {
 	// ConvGradWeights: dw[a,b,c,o] = sum over n,i,j of v[n, i*Stride+a-K/2, j*Stride+b-K/2, c] * g[n,i,j,o];
 	// dbias[o] = sum over n,i,j of g[n,i,j,o] unless dbias is nil.
 	ConvGradWeights(c Conv, in Read[T], g ReadGrad[T], dw, dbias []T)
-	// ConvGrads is both, for a little less.
+	// ConvGrads is both; in one pass, for less, if OnePass.
 	ConvGrads(c Conv, w []T, in Read[T], g ReadGrad[T], out WriteGrad[T], dw, dbias []T)
+
+	OnePass(c Conv) bool
 
 	// Stats: sums[c] = sum of x[...,c], sums[channels+c] = sum of x[...,c]^2.
 	Stats(x []T, channels int, sums []float64)

@@ -50,6 +50,8 @@ enum products { FP32, BF16 };
 
 enum { KEPT_XI = 36, KEPT_PAD = 16 }; // of F(4x4,3x3), the larger
 
+enum { MATRIX_POSITIONS = 1280 }; // of a unit, at most, unless it is a row; see matrix.h
+
 // One call. Images are n x [h,w,c]; a convolution makes n x [oh,ow,o] of them, a pooling n x [oh,ow,c].
 struct job {
 	long n, h, w, c, oh, ow, o, k, stride; // k: side of the kernel
@@ -86,7 +88,7 @@ struct update {
 	int inside;   // eps is in the root
 };
 
-// What a call computes; see Backend for each. CONV_GRADS is for 1x1 kernels with stride 1 alone. MAP takes count elements of c
+// What a call computes; see Backend for each. CONV_GRADS is for 1x1 kernels with stride 1, and for what matrix.h can do at once. MAP takes count elements of c
 // channels from in to out. The gradient of data reads grad and stores in out; other gradients of an input are stored in dx. PEAK
 // computes nothing: count pieces of PEAK_MACS multiply-adds each.
 enum { PEAK_MACS = 3 << 22 };
@@ -115,5 +117,8 @@ const struct kernels *kernels_named(const char *name);
 
 // Whether these kernels and this processor have products of bf16.
 int kernels_have_bf16(const struct kernels *k);
+
+// Whether they have products of matrices of bf16 too, for direct convolutions; asks the system for leave to use them.
+int kernels_have_matrices(const struct kernels *k);
 
 #endif

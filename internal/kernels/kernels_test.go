@@ -13,8 +13,11 @@ import (
 type lab struct {
 	t *testing.T
 	*rand.Rand
-	buffers []buffer
+	buffers   []buffer
+	tolerance float64 // of results, as a part of the largest
 }
+
+const exact = 1e-5 // but for float32
 
 type buffer struct {
 	name  string
@@ -26,7 +29,7 @@ const guards = 37
 var guard = math.Float32frombits(0x7fc0beef) // a NaN that nothing computes
 
 func newLab(t *testing.T, seed uint64) *lab {
-	return &lab{t: t, Rand: rand.New(rand.NewPCG(seed, 1))}
+	return &lab{t: t, Rand: rand.New(rand.NewPCG(seed, 1)), tolerance: exact}
 }
 
 // empty is a buffer of n guards between guards, aligned to nothing.
@@ -168,7 +171,7 @@ func (l *lab) close(what string, got []float32, want []float64) {
 	if got == nil {
 		return
 	}
-	closeTo(l.t, what, widen(got), want, 1e-5)
+	closeTo(l.t, what, widen(got), want, l.tolerance)
 }
 
 func closeTo(t testing.TB, what string, got, want []float64, tolerance float64) {
@@ -199,7 +202,7 @@ func (l *lab) sums(got, want []float64, values []float64, other []float64) {
 		size += math.Abs(v) * max(1, w, math.Abs(v))
 	}
 	for i, v := range want {
-		if !(math.Abs(got[i]-v) <= 1e-5*size+1e-3) {
+		if !(math.Abs(got[i]-v) <= l.tolerance*size+1e-3) {
 			l.t.Fatalf("sums[%d] is %v, not %v", i, got[i], v)
 		}
 	}
@@ -218,6 +221,7 @@ func backends(t *testing.T, test func(t *testing.T, n *Native)) {
 func nativeOf(t testing.TB, isa string, threads int) *Native {
 	n := NewNative(threads)
 	n.kernels = named(isa)
+	n.matrix = hasMatrices(n.kernels)
 	t.Cleanup(n.Close)
 	return n
 }
@@ -341,8 +345,14 @@ func relative(got []float32, want []float64) float64 {
 
 func checkConv(t *testing.T, n *Native, seed uint64, c Conv) {
 	t.Helper()
+	checkConvWithin(t, n, seed, c, exact)
+}
+
+func checkConvWithin(t *testing.T, n *Native, seed uint64, c Conv, tolerance float64) {
+	t.Helper()
 	t.Run(fmt.Sprintf("%d:%+v", seed, c), func(t *testing.T) {
 		l := newLab(t, seed)
+		l.tolerance = tolerance
 		w := l.random("w", c.weights())
 		in, out := l.read(c.inputs(), c.C), l.write(c.outputs(), c.O)
 		wantOut := wideWrite(out)

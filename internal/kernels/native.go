@@ -56,6 +56,11 @@ func HasBF16() bool { return hasBF16(selected) }
 
 func hasBF16(k *C.struct_kernels) bool { return C.kernels_have_bf16(k) != 0 }
 
+// HasMatrices reports whether [Direct] convolutions have [BF16] products too: on processors with AMX_BF16 under Linux.
+func HasMatrices() bool { return hasMatrices(selected) }
+
+func hasMatrices(k *C.struct_kernels) bool { return C.kernels_have_matrices(k) != 0 }
+
 func named(name string) *C.struct_kernels {
 	s := C.CString(name)
 	defer C.free(unsafe.Pointer(s))
@@ -74,14 +79,15 @@ const (
 	Direct    Algorithm = C.DIRECT
 )
 
-// Products says what the transformed tiles and weights of Winograd's algorithms are multiplied as.
+// Products says what convolutions with a 3x3 kernel and stride 1 multiply: Winograd's transformed tiles and weights, or the
+// numbers themselves.
 type Products int
 
-// The products. Sums are float32 in both cases, and so are transforms and everything that is not Winograd's. Errors with BF16
-// are about 1e-2 of the result.
+// The products. Sums are float32 in both cases, and so are transforms and everything else. Errors with BF16 are about 1e-2 of
+// the result with Winograd4, and 3e-3 with Direct.
 const (
 	FP32 Products = C.FP32
-	BF16 Products = C.BF16 // rounded to 8 significant bits, two at a time; see [HasBF16]
+	BF16 Products = C.BF16 // rounded to 8 significant bits, two at a time; see [HasBF16] and [HasMatrices]
 )
 
 // Native is the backend in C. It owns threads-1 helper threads, which share the work of every call with the caller's;
@@ -89,11 +95,12 @@ const (
 type Native struct {
 	// Algorithm is how 3x3 convolutions are computed; set it before the first call.
 	Algorithm Algorithm
-	// Products is what Winograd's multiply; likewise. BF16 only if HasBF16.
+	// Products is what they multiply; likewise. BF16 only if HasBF16; with Direct it is FP32 unless HasMatrices.
 	Products Products
 
 	threads int
 	kernels *C.struct_kernels
+	matrix  bool // it has products of matrices
 	pool    *C.struct_pool
 	helpers sync.WaitGroup
 
@@ -112,7 +119,7 @@ const pinnerRoom = 5
 
 // NewNative starts a backend that works on so many threads, at least one: the caller's and helpers.
 func NewNative(threads int) *Native {
-	n := &Native{threads: max(1, threads), kernels: selected}
+	n := &Native{threads: max(1, threads), kernels: selected, matrix: HasMatrices()}
 	n.pool = C.pool_new(C.int(n.threads))
 	n.job = (*C.struct_job)(C.memory_get(C.sizeof_struct_job))
 	if n.pool == nil || n.job == nil {
@@ -302,6 +309,9 @@ func noProducts(w WriteGrad[float32]) {
 
 func (n *Native) setConv(j *C.struct_job, c Conv) {
 	j.algorithm, j.products = C.enum_algorithm(n.Algorithm), C.enum_products(n.Products)
+	if n.Algorithm == Direct && !n.matrix {
+		j.products = C.FP32
+	}
 	j.n, j.h, j.w, j.c = C.long(c.N), C.long(c.H), C.long(c.W), C.long(c.C)
 	j.oh, j.ow, j.o = C.long(c.OutH()), C.long(c.OutW()), C.long(c.O)
 	j.k, j.stride = C.long(c.K), C.long(c.Stride)
@@ -396,9 +406,17 @@ func (n *Native) ConvGradWeights(c Conv, in Read[float32], g ReadGrad[float32], 
 	n.run(C.CONV_GRAD_WEIGHTS)
 }
 
-// ConvGrads implements [Backend]. With a 1x1 kernel and stride 1 it is one pass.
+// OnePass implements [Backend].
+func (n *Native) OnePass(c Conv) bool {
+	if n.Algorithm == Direct && n.Products == BF16 && n.matrix && c.K == 3 {
+		return c.Stride == 1 && c.C%16+c.O%16 == 0 && c.H*(c.W+1) <= C.MATRIX_POSITIONS
+	}
+	return c.point()
+}
+
+// ConvGrads implements [Backend].
 func (n *Native) ConvGrads(c Conv, w []float32, in Read[float32], g ReadGrad[float32], out WriteGrad[float32], dw, dbias []float32) {
-	if c.K != 1 || c.Stride != 1 {
+	if !n.OnePass(c) {
 		n.ConvGradWeights(c, in, g, dw, dbias)
 		n.ConvGradData(c, w, g.written(), out)
 		return

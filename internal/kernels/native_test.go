@@ -22,21 +22,30 @@ func TestThreads(t *testing.T) {
 				{N: 50, H: 7, W: 8, C: 20, O: 40, K: 1, Stride: 1},
 				{N: 7, H: 12, W: 12, C: 32, O: 32, K: 3, Stride: 1},
 			} {
-				for _, products := range []Products{FP32, BF16} {
-					if products == BF16 && !hasBF16(named(isa)) {
+				for _, how := range []struct {
+					algorithm Algorithm
+					products  Products
+					there     bool
+				}{
+					{Winograd4, FP32, true},
+					{Winograd4, BF16, hasBF16(named(isa))},
+					{Direct, FP32, true},
+					{Direct, BF16, hasMatrices(named(isa))},
+				} {
+					if !how.there {
 						continue
 					}
 					var first []float32
 					for _, threads := range []int{1, 2, 3, 2} {
 						n := nativeOf(t, isa, threads)
-						n.Products = products
+						n.Algorithm, n.Products = how.algorithm, how.products
 						got := everything(t, n, c)
 						if first == nil {
 							first = got
 						}
 						for i := range first {
 							if math.Float32bits(got[i]) != math.Float32bits(first[i]) {
-								t.Fatalf("%+v, products %d: number %d is %v with %d threads, %v with one", c, products, i, got[i], threads, first[i])
+								t.Fatalf("%+v, %+v: number %d is %v with %d threads, %v with one", c, how, i, got[i], threads, first[i])
 							}
 						}
 					}

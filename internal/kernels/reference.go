@@ -200,6 +200,9 @@ func sumRows[T Float](x, sum []T) {
 	narrow(sum, total)
 }
 
+// OnePass implements [Backend].
+func (Reference[T]) OnePass(c Conv) bool { return c.point() }
+
 // ConvGrads implements [Backend].
 func (r Reference[T]) ConvGrads(c Conv, w []T, in Read[T], g ReadGrad[T], out WriteGrad[T], dw, dbias []T) {
 	r.ConvGradWeights(c, in, g, dw, dbias)

@@ -72,9 +72,8 @@ func (g *Graph[T]) convGrad(name string, c kernels.Conv, v View, w, bias, residu
 	if writes {
 		o.shape, o.fixed = tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}, nil
 	}
-	// Of a 1x1 convolution it has the data's gradient as its second result, for both read the same and do little with it. A
-	// plain view's is left to sumBehind.
-	both := c.K == 1 && c.Stride == 1 && !v.plain() && g.differentiates(v)
+	// Where one pass makes both it has the data's gradient as its second result. A plain view's is left to sumBehind.
+	both := g.k.OnePass(c) && !v.plain() && g.differentiates(v)
 	reads := append(append(G.Nodes{}, src.inputs...), x...)
 	rest := g.arrived(v) // added to the data's gradient
 	weightsAt := len(reads)

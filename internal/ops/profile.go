@@ -11,7 +11,7 @@ const (
 	Forward        = "forward" // of convolutions and dense layers, as the two that follow
 	DataGradient   = "data gradient"
 	WeightGradient = "weight gradient"
-	BothGradients  = "both gradients" // of 1x1 convolutions
+	BothGradients  = "both gradients" // of convolutions, where one pass makes them
 	Normalisation  = "normalisation"  // and additions, gates, all that goes over a map value by value
 	Pooling        = "pooling"
 	Other          = "other"
