@@ -5,11 +5,12 @@
     python scripts/pytorch/bench_step.py --experiment resnet-cifar --eval
     python scripts/pytorch/bench_step.py --serve                            for scripts/bench
 
-float32, one batch of random images, the fused optimizers. The ways: eager or torch.compile, contiguous or channels_last.
+float32, or with --bf16 its autocast; one batch of random images, the fused optimizers. The ways: eager or torch.compile,
+contiguous or channels_last.
 
 --serve reads requests from standard input and answers each with a line, both JSON; what was compiled stays so:
 
-    {"experiment": "he2015", "units": 9, "eval": false, "compile": true, "format": "channels_last", "batch": 128, "seconds": 3}
+    {"experiment": "he2015", "units": 9, "eval": false, "bf16": false, "compile": true, "format": "channels_last", "batch": 128, "seconds": 3}
     {"ms": [812.3, ...], "parameters": 853018, "peak_rss_bytes": 1234567890}
 """
 import argparse
@@ -36,7 +37,7 @@ torch._dynamo.config.accumulated_recompile_limit = 1000
 class Contestant:
     """A net with its batch, ready to make steps."""
 
-    def __init__(self, experiment, units, eval, compile, format, batch):
+    def __init__(self, experiment, units, eval, bf16, compile, format, batch):
         torch.manual_seed(1)
         experiment, memory_format = nets.EXPERIMENTS[experiment], FORMATS[format]
         net = (experiment.net(units=units) if units else experiment.net()).to(memory_format=memory_format)
@@ -48,7 +49,9 @@ class Contestant:
         self.optimizer = None if eval else experiment.fast_optimizer(net)
 
         def forward(x, y):
-            logits = net(x)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                logits = net(x)
+            logits = logits.float()
             loss = F.cross_entropy(logits, y)
             return (loss, (logits.argmax(1) == y).sum()) if eval else loss
 
@@ -95,6 +98,7 @@ def main():
     parser.add_argument("--experiment", choices=sorted(nets.EXPERIMENTS), default="resnet-cifar")
     parser.add_argument("--units", type=int, help="Units a stage, where not as many as the experiment has")
     parser.add_argument("--eval", action="store_true", help="evaluation instead of the train step")
+    parser.add_argument("--bf16", action="store_true", help="products in bf16, where autocast allows them")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
@@ -105,7 +109,7 @@ def main():
         serve()
         return
     for way in WAYS:
-        c = Contestant(arguments.experiment, arguments.units, arguments.eval, batch=arguments.batch, **way)
+        c = Contestant(arguments.experiment, arguments.units, arguments.eval, arguments.bf16, batch=arguments.batch, **way)
         ms = statistics.median(c.measure(arguments.seconds))
         print(f"{arguments.experiment}, {'compiled' if way['compile'] else 'eager'}, {way['format']}, batch {arguments.batch}, "
               f"{arguments.threads} threads, PyTorch {torch.__version__}: {1000 * arguments.batch / ms:.1f} images/s, {ms:.0f} ms", flush=True)
