@@ -438,8 +438,12 @@ static void matrix_grad_piece(void *context, long piece, int worker) {
 		if (sums)
 			add_up(p->bias + piece * p->o, sums, p->o);
 		struct ahead f = {.n = 0};
-		if (p->data)
-			fetch_sink(&f, &p->data->out, unit_pixel(u, &unit) * p->c, unit_pixels(u, &unit) * p->c);
+		if (p->data) {
+			struct sink out = p->data->out;
+			if (out.through == p->in.x)
+				out.mode &= ~THROUGH; // was read just now
+			fetch_sink(&f, &out, unit_pixel(u, &unit) * p->c, unit_pixels(u, &unit) * p->c);
+		}
 		if (i + 1 < u->count) {
 			const struct unit next = unit_at(u, i + 1);
 			fetch_source(&f, &p->in, unit_pixel(u, &next) * p->c, unit_pixels(u, &next) * p->c);

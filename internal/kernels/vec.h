@@ -161,9 +161,11 @@ INLINE void write_at(const int mode, const struct sink *s, long i, vec v, struct
 	write_part(mode, s, i, v, k, VL);
 }
 
-// Memory to be fetched into the cache little by little while products are computed.
+// Memory to be fetched into the cache little by little while products are computed: at most all that one activation, one
+// gradient and one sink consist of.
+enum { MOST_AHEAD = 1 + 3 + 5 };
 struct ahead {
-	const char *at[8], *end[8];
+	const char *at[MOST_AHEAD], *end[MOST_AHEAD];
 	int n, i;
 };
 
