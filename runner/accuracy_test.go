@@ -78,3 +78,43 @@ func TestAStepIsThatOfItsFloat64Twin(t *testing.T) {
 		})
 	}
 }
+
+// onePass makes both gradients of every convolution in one call, as [kernels.Native] does of some.
+type onePass struct{ kernels.Reference[float64] }
+
+func (onePass) OnePass(kernels.Conv) bool { return true }
+
+func TestGradientsInOnePassAreTheSame(t *testing.T) {
+	for _, unit := range []string{"preact", "postact", "bottleneck", "preact-bottleneck"} {
+		for _, shortcut := range []string{"projection", "zero-pad", "none"} {
+			t.Run(unit+" "+shortcut, func(t *testing.T) {
+				net := load(t, "quickstart", "model.units=2", "model.unit.type="+unit, "model.unit.shortcut="+shortcut).Net
+				var grads [2]map[string][]float64
+				for i, backend := range []kernels.Backend[float64]{kernels.Reference[float64]{}, onePass{}} {
+					twin, err := checktest.NewTwin(net, backend, 2)
+					if err != nil {
+						t.Fatal(err)
+					}
+					r := stream.New(1, "images")
+					for j := range twin.Images {
+						twin.Images[j] = r.NormFloat64()
+					}
+					if _, err := twin.Step(); err != nil {
+						t.Fatal(err)
+					}
+					grads[i] = map[string][]float64{}
+					for name, g := range twin.Grads {
+						grads[i][name] = twin.Graph.Value(g)
+					}
+				}
+				for name, want := range grads[0] {
+					for j, v := range want {
+						if got := grads[1][name][j]; math.Abs(got-v) > 1e-12*(1+math.Abs(v)) {
+							t.Fatalf("gradient of %s: number %d is %v in one pass, %v in two", name, j, got, v)
+						}
+					}
+				}
+			})
+		}
+	}
+}

@@ -122,9 +122,10 @@ type Backend[T Float] interface {
 	// ConvGradWeights: dw[a,b,c,o] = sum over n,i,j of v[n, i*Stride+a-K/2, j*Stride+b-K/2, c] * g[n,i,j,o];
 	// dbias[o] = sum over n,i,j of g[n,i,j,o] unless dbias is nil.
 	ConvGradWeights(c Conv, in Read[T], g ReadGrad[T], dw, dbias []T)
-	// ConvGrads is both; in one pass, for less, if OnePass.
+	// ConvGrads is both.
 	ConvGrads(c Conv, w []T, in Read[T], g ReadGrad[T], out WriteGrad[T], dw, dbias []T)
 
+	// OnePass reports whether ConvGrads reads the gradient once for both, which costs less than one after the other.
 	OnePass(c Conv) bool
 
 	// Stats: sums[c] = sum of x[...,c], sums[channels+c] = sum of x[...,c]^2.
