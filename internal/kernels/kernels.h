@@ -88,9 +88,9 @@ struct update {
 	int inside;   // eps is in the root
 };
 
-// What a call computes; see Backend for each. CONV_GRADS is for 1x1 kernels with stride 1, and for what matrix.h can do at once. MAP takes count elements of c
-// channels from in to out. The gradient of data reads grad and stores in out; other gradients of an input are stored in dx. PEAK
-// computes nothing: count pieces of PEAK_MACS multiply-adds each.
+// What a call computes; see Backend for each. CONV_GRADS is for 1x1 kernels with stride 1, and for what matrix.h can do at once.
+// MAP takes count elements of c channels from in to out. The gradient of data reads grad and stores in out; other gradients of an
+// input are stored in dx. PEAK computes nothing: count pieces of PEAK_MACS multiply-adds each.
 enum { PEAK_MACS = 3 << 22 };
 enum operation {
 	CONV, CONV_GRAD_DATA, CONV_GRAD_WEIGHTS, CONV_GRADS, MAP, MAX_POOL, MAX_POOL_GRAD, AVG_POOL, AVG_POOL_GRAD,

@@ -28,8 +28,10 @@ enum {
 	SPREAD_FROM = 128,                                       // channels from which positions are not a power of two apart
 	NEAR_POSITIONS = 256,                                    // that a gradient of weights sums over while 32 channels of both are near
 	MATRIX_GRAD_NUMBERS = 1 << 20,                           // partial gradients of weights, about
-	MATRIX_TAPS = 9,
 };
+
+// How many products so many channels or positions take.
+INLINE long blocks_of(long n) { return (n + SIDE_OF_PRODUCT - 1) / SIDE_OF_PRODUCT; }
 
 // How a batch is cut into units, and a unit laid out.
 struct units {
@@ -196,7 +198,7 @@ static void matrix_weights_piece(void *context, long piece, int worker) {
 	const struct matrix *p = context;
 	(void)worker;
 	uint16_t *to = p->packed + piece * p->steps * PRODUCT;
-	for (long tap = 0; tap < MATRIX_TAPS; tap++)
+	for (long tap = 0; tap < TAPS; tap++)
 		for (long c = 0; c < p->c; c += SIDE_OF_PRODUCT, to += PRODUCT)
 			for (long half = 0; half < 2; half++) {
 				const long o = piece * SIDE_OF_PRODUCT + half * BLOCK, n = at_most(SIDE_OF_PRODUCT, p->c - c);
@@ -212,7 +214,7 @@ static void matrix_weights_piece(void *context, long piece, int worker) {
 					continue;
 				}
 				uvec m[VL];
-				const float *w = p->w + ((MATRIX_TAPS - 1 - tap) * p->o + o) * p->c + c;
+				const float *w = p->w + ((TAPS - 1 - tap) * p->o + o) * p->c + c;
 				for (int i = 0; i < VL; i++, w += p->c) {
 					float row[VL] __attribute__((aligned(64))) = {0};
 					for (long j = 0; j < n; j += VL)
@@ -285,14 +287,12 @@ struct multiplier {
 	float *sums;
 };
 
-INLINE long matrix_blocks(long channels) { return (channels + SIDE_OF_PRODUCT - 1) / SIDE_OF_PRODUCT; }
-
 // The floats a multiplier needs; all blocks of memory are whole cache lines.
 static long multiplier_floats(const struct matrix *p) { return PRODUCT + round_up(2 * p->steps, BLOCK) + 2 * p->o; }
 
 static struct multiplier multiplier_at(const struct matrix *p, float *memory) {
 	struct multiplier u = {.m = memory, .at = (long *)(void *)(memory + PRODUCT), .sums = memory + PRODUCT + round_up(2 * p->steps, BLOCK)};
-	const long chunks = p->steps / MATRIX_TAPS;
+	const long chunks = p->steps / TAPS;
 	for (long i = 0; i < p->steps; i++) {
 		const long tap = i / chunks;
 		u.at[i] = (tap / 3 * p->units.row + tap % 3) * matrix_pitch(p->c) + i % chunks * SIDE_OF_PRODUCT;
@@ -301,10 +301,10 @@ static struct multiplier multiplier_at(const struct matrix *p, float *memory) {
 	return u;
 }
 
-static long unit_steps(const struct matrix *p, const struct unit *at) { return matrix_blocks(at->positions) * matrix_blocks(p->o) * p->steps; }
+static long unit_steps(const struct matrix *p, const struct unit *at) { return blocks_of(at->positions) * blocks_of(p->o) * p->steps; }
 
 static void multiply_unit(const struct matrix *p, const struct unit *at, const uint16_t *x, const struct multiplier *u, long piece, struct ahead *f, long share) {
-	const long pitch = matrix_pitch(p->c), blocks = matrix_blocks(p->o);
+	const long pitch = matrix_pitch(p->c), blocks = blocks_of(p->o);
 	for (long q = 0; q < at->positions; q += SIDE_OF_PRODUCT)
 		for (long b = 0; b < blocks; b++) {
 			matrix_product(x + q * pitch, pitch, u->at, p->steps, p->packed + b * p->steps * PRODUCT, u->m, 1, f, share);
@@ -340,9 +340,9 @@ static void matrix_piece(void *context, long piece, int worker) {
 // How a convolution is computed; its weights are packed.
 static void matrix_plan(struct pool *pool, struct matrix *p) {
 	p->pool = pool;
-	p->steps = MATRIX_TAPS * matrix_blocks(p->c);
-	p->packed = pool_shared(pool, WEIGHTS, matrix_blocks(p->o) * p->steps * PRODUCT * (long)sizeof *p->packed);
-	pool_run(pool, matrix_weights_piece, p, matrix_blocks(p->o));
+	p->steps = TAPS * blocks_of(p->c);
+	p->packed = pool_shared(pool, WEIGHTS, blocks_of(p->o) * p->steps * PRODUCT * (long)sizeof *p->packed);
+	pool_run(pool, matrix_weights_piece, p, blocks_of(p->o));
 }
 
 static void matrix_convolve(struct pool *pool, struct matrix *p) {
@@ -450,15 +450,15 @@ static void matrix_grad_piece(void *context, long piece, int worker) {
 			fetch_source(&f, &p->grad, unit_pixel(u, &next) * p->o, unit_pixels(u, &next) * p->o);
 		}
 		const long positions = round_up(unit.positions, SIDE_OF_PRODUCT);
-		const long steps = whole_c / SIDE_OF_PRODUCT * whole_o * MATRIX_TAPS * positions / PRODUCT;
+		const long steps = blocks_of(p->c) * blocks_of(p->o) * TAPS * blocks_of(positions);
 		const long share = fetch_share(&f, steps + (p->data ? unit_steps(p->data, &unit) : 0));
 		float *dw = partial;
 		if (p->data)
 			multiply_unit(p->data, &unit, x, &multiplier, piece, &f, share);
 		for (long c = 0; c < whole_c; c += SIDE_OF_PRODUCT)
-			for (long o = 0; o < whole_o; o += SIDE_OF_PRODUCT, dw += MATRIX_TAPS * PRODUCT)
+			for (long o = 0; o < whole_o; o += SIDE_OF_PRODUCT, dw += TAPS * PRODUCT)
 				for (long q = 0; q < positions; q += NEAR_POSITIONS)
-					for (long tap = 0; tap < MATRIX_TAPS; tap++)
+					for (long tap = 0; tap < TAPS; tap++)
 						matrix_product(xt + c * transposed_pitch(u) + q + tap / 3 * u->row + tap % 3, transposed_pitch(u), at,
 							at_most(NEAR_POSITIONS, positions - q) / SIDE_OF_PRODUCT, z + o * u->most + q * SIDE_OF_PRODUCT,
 							dw + tap * PRODUCT, i == begin && q == 0, &f, share);
@@ -470,10 +470,10 @@ static void matrix_grad_piece(void *context, long piece, int worker) {
 static void matrix_grad_sum_piece(void *context, long piece, int worker) {
 	const struct matrix_grad *p = context;
 	(void)worker;
-	const long tap = piece % MATRIX_TAPS, block = piece / MATRIX_TAPS, blocks = matrix_blocks(p->o);
+	const long tap = piece % TAPS, block = piece / TAPS, blocks = blocks_of(p->o);
 	for (long c = block * SIDE_OF_PRODUCT; c < at_most(p->c, (block + 1) * SIDE_OF_PRODUCT); c++)
 		for (long o = 0; o < p->o; o += VL) {
-			const float *d = p->partials + ((block * blocks + o / SIDE_OF_PRODUCT) * MATRIX_TAPS + tap) * PRODUCT + c % SIDE_OF_PRODUCT * SIDE_OF_PRODUCT + o % SIDE_OF_PRODUCT;
+			const float *d = p->partials + ((block * blocks + o / SIDE_OF_PRODUCT) * TAPS + tap) * PRODUCT + c % SIDE_OF_PRODUCT * SIDE_OF_PRODUCT + o % SIDE_OF_PRODUCT;
 			vec sum = load(d);
 			for (long k = 1; k < p->pieces; k++)
 				sum += load(d + k * p->size);
@@ -483,7 +483,7 @@ static void matrix_grad_sum_piece(void *context, long piece, int worker) {
 
 static void matrix_grad(struct pool *pool, const struct job *job, struct units units, struct matrix *data) {
 	struct matrix_grad p = {.pool = pool, .units = units, .c = job->c, .o = job->o, .in = job->in, .grad = job->grad, .dw = job->dw, .data = data};
-	p.size = matrix_blocks(p.c) * MATRIX_TAPS * SIDE_OF_PRODUCT * round_up(p.o, SIDE_OF_PRODUCT);
+	p.size = blocks_of(p.c) * blocks_of(p.o) * TAPS * PRODUCT;
 	p.pieces = at_most(p.units.count, at_least(MATRIX_GRAD_PIECES, at_most(32, MATRIX_GRAD_NUMBERS / p.size)));
 	p.partials = pool_shared(pool, PARTIALS, p.pieces * p.size * (long)sizeof(float));
 	const long biases = job->dbias ? p.o : 0, data_sums = data && (data->out.mode & SUM) ? 2 * p.c : 0;
@@ -493,7 +493,7 @@ static void matrix_grad(struct pool *pool, const struct job *job, struct units u
 	if (data_sums)
 		data->sums = sums + p.pieces * biases;
 	pool_run(pool, matrix_grad_piece, &p, p.pieces);
-	pool_run(pool, matrix_grad_sum_piece, &p, matrix_blocks(p.c) * MATRIX_TAPS);
+	pool_run(pool, matrix_grad_sum_piece, &p, blocks_of(p.c) * TAPS);
 	if (biases)
 		reduce_floats(job->dbias, p.bias, biases, p.pieces);
 	if (data_sums)

@@ -307,9 +307,12 @@ func noProducts(w WriteGrad[float32]) {
 	}
 }
 
+// matrices: direct convolutions are products of matrices of bf16.
+func (n *Native) matrices() bool { return n.Algorithm == Direct && n.Products == BF16 && n.matrix }
+
 func (n *Native) setConv(j *C.struct_job, c Conv) {
 	j.algorithm, j.products = C.enum_algorithm(n.Algorithm), C.enum_products(n.Products)
-	if n.Algorithm == Direct && !n.matrix {
+	if n.Algorithm == Direct && !n.matrices() {
 		j.products = C.FP32
 	}
 	j.n, j.h, j.w, j.c = C.long(c.N), C.long(c.H), C.long(c.W), C.long(c.C)
@@ -408,10 +411,8 @@ func (n *Native) ConvGradWeights(c Conv, in Read[float32], g ReadGrad[float32], 
 
 // OnePass implements [Backend].
 func (n *Native) OnePass(c Conv) bool {
-	if n.Algorithm == Direct && n.Products == BF16 && n.matrix && c.K == 3 {
-		return c.Stride == 1 && c.C%16+c.O%16 == 0 && c.H*(c.W+1) <= C.MATRIX_POSITIONS
-	}
-	return c.point()
+	whole := c.H*(c.W+1) <= C.MATRIX_POSITIONS // images are not cut into bands
+	return c.point() || n.matrices() && c.K == 3 && c.Stride == 1 && c.C%16+c.O%16 == 0 && whole
 }
 
 // ConvGrads implements [Backend].
