@@ -17,6 +17,13 @@ func TestEveryUnitHasTheGradientOfCentralDifferences(t *testing.T) {
 	})
 }
 
+func TestEveryUnitIsTheSameInEvaluation(t *testing.T) {
+	checktest.EveryUnit(t, 3, func(t *testing.T, _ blocks.Model, net *blocks.Net) {
+		t.Parallel()
+		checktest.Evaluation(t, net)
+	})
+}
+
 func TestIdentityJoinsEqualShapesOnly(t *testing.T) {
 	for _, d := range []blocks.Down{{Pool: "max", Stride: 1}, {Pool: "none", Stride: 2}} {
 		_, err := blocks.New(checktest.Model(&blocks.Preact{Options: blocks.Options{Shortcut: &blocks.Identity{}}}, 4, d), blocks.Shape{8, 8, 3}, 3)

@@ -107,16 +107,15 @@ func (l *lowering[T]) view(layer *Layer) ops.View {
 
 func (l *lowering[T]) lower(layer *Layer) ops.View {
 	array := func(n *G.Node) ops.View { return ops.View{Node: n} }
+	if y := l.ended(layer); y != nil {
+		return array(y)
+	}
 	switch op := layer.op.(type) {
 	case convolution:
-		return array(l.conv(layer, op, nil))
+		return array(l.conv(layer, op, ops.Ending{}))
 	case normalisation:
 		x := l.node(layer.Inputs[0])
-		norm := l.g.BatchNorm(x, ops.BatchNorm[T]{
-			Name: layer.Name, Momentum: l.net.Norm.Momentum, Epsilon: l.net.Norm.Epsilon,
-			Gamma: l.nodes[op.gamma], Beta: l.nodes[op.beta], Mean: l.values(op.mean), Variance: l.values(op.variance),
-		})
-		return ops.View{Node: x, Norm: norm}
+		return ops.View{Node: x, Norm: l.norm(layer, op, x)}
 	case rectifier:
 		if y := l.addReLU(layer); y != nil {
 			return array(y)
@@ -155,19 +154,75 @@ func (l *lowering[T]) lower(layer *Layer) ops.View {
 	panic(fmt.Sprintf("blocks: no operation for layer %s", layer.Name))
 }
 
-// conv adds a convolution, with what is added to its result.
-func (l *lowering[T]) conv(layer *Layer, op convolution, residual *G.Node) *G.Node {
+// norm adds a normalisation of x; in evaluation, which does not read x, that may be nil.
+func (l *lowering[T]) norm(layer *Layer, op normalisation, x *G.Node) *G.Node {
+	return l.g.BatchNorm(x, ops.BatchNorm[T]{
+		Name: layer.Name, Momentum: l.net.Norm.Momentum, Epsilon: l.net.Norm.Epsilon,
+		Gamma: l.nodes[op.gamma], Beta: l.nodes[op.beta], Mean: l.values(op.mean), Variance: l.values(op.variance),
+	})
+}
+
+// conv adds a convolution, with what is done with its result.
+func (l *lowering[T]) conv(layer *Layer, op convolution, end ops.Ending) *G.Node {
 	var bias *G.Node
 	if op.bias != nil {
 		bias = l.nodes[op.bias]
 	}
-	return l.g.Conv(layer.Name, op.Conv, l.view(layer.Inputs[0]), l.nodes[op.weight], bias, residual)
+	return l.g.Conv(layer.Name, op.Conv, l.view(layer.Inputs[0]), l.nodes[op.weight], bias, end)
+}
+
+// ended makes a layer, in evaluation, the end of a convolution: a normalisation, an addition and a ReLU, or some of them, of which
+// nothing else reads the one before. It is nil where no convolution is at their start.
+func (l *lowering[T]) ended(layer *Layer) *G.Node {
+	if l.g.Train() {
+		return nil
+	}
+	var norm, sum *Layer
+	at, relu := layer, false
+	for {
+		from := at.Inputs
+		switch op := at.op.(type) {
+		case rectifier:
+			if at != layer {
+				return nil
+			}
+			relu = true
+		case addition:
+			if norm != nil || sum != nil {
+				return nil
+			}
+			sum, from = at, from[1:]
+		case normalisation:
+			if norm != nil {
+				return nil
+			}
+			norm = at
+		case convolution:
+			if at == layer {
+				return nil
+			}
+			end := ops.Ending{ReLU: relu}
+			if norm != nil {
+				end.Norm = l.norm(norm, norm.op.(normalisation), nil)
+			}
+			if sum != nil {
+				end.Residual = l.node(sum.Inputs[0])
+			}
+			return l.conv(at, op, end)
+		default:
+			return nil
+		}
+		at = from[0]
+		if _, lowered := l.views[at]; lowered || len(l.readers[at]) > 1 {
+			return nil
+		}
+	}
 }
 
 // add makes an addition part of a convolution whose only reader it is, else of a view made plain.
 func (l *lowering[T]) add(layer *Layer) *G.Node {
 	if carrier, other := l.carrier(layer); carrier != nil {
-		return l.conv(carrier, carrier.op.(convolution), l.node(other))
+		return l.conv(carrier, carrier.op.(convolution), ops.Ending{Residual: l.node(other)})
 	}
 	residual, f := l.node(layer.Inputs[0]), layer.Inputs[1]
 	if l.survives(f) {

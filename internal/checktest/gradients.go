@@ -76,6 +76,52 @@ func (t *Twin[T]) Step() (float64, error) {
 	return float64(t.Graph.Value(t.Loss)[0]), err
 }
 
+// Evaluation holds a net's evaluation against its training in float64: with the statistics of the very batch as moving averages
+// both must give every example the same loss. What drops something in training has none to be held against, and is skipped.
+func Evaluation(t *testing.T, net *blocks.Net) {
+	t.Helper()
+	const batch = 4
+	net.Norm.Momentum = 0
+	twin, err := NewTwin(net, kernels.Reference[float64]{}, batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := twin.Step(); err != nil {
+		t.Fatal(err)
+	}
+	for _, layer := range net.Layers {
+		switch layer.Kind {
+		case "Dropout", "StochasticDepth":
+			t.Skip(layer.Kind)
+		case "BatchNormalization": // moving averages are of the unbiased variance, a batch is divided by the biased one
+			count := float64(batch * layer.Shape.Size() / layer.Shape[len(layer.Shape)-1])
+			v := twin.Values[layer.Name+".running_var"]
+			for i := range v {
+				v[i] *= (count - 1) / count
+			}
+		}
+	}
+	g := ops.New(kernels.Reference[float64]{}, &ops.Pool[float64]{}, batch, false)
+	copy(g.Labels, twin.Graph.Labels)
+	x := g.Input("images", twin.Images, append([]int{batch}, net.Input.Shape...)...)
+	low, err := blocks.Lower(net, g, x, func(p *blocks.Param) []float64 { return twin.Values[p.Name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := g.SoftmaxCrossEntropy(low.Logits, 0)
+	if err := g.Compile(e.Loss); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range twin.Entropy.PerRow {
+		if got := e.PerRow[i]; math.Abs(got-want) > 1e-9*(1+want) {
+			t.Errorf("example %d: loss %.12f in evaluation, %.12f in training", i, got, want)
+		}
+	}
+}
+
 // Gradients compares the gradient of every parameter of a net with central differences of the loss in float64:
 // <gradient, v> against (L(w+hv) - L(w-hv))/2h for a random direction v. All but the last rows of the batch count.
 func Gradients(t *testing.T, net *blocks.Net) {

@@ -130,8 +130,13 @@ func BenchmarkMaps(b *testing.B) {
 			{"stats", rows * c, func() { n.Stats(x, c, sums) }},
 			{"normalise", 2 * rows * c, func() { n.Map(in, c, Write[float32]{Y: y}) }},
 			{"mask and sum", 3 * rows * c, func() { n.MapGrad(ReadGrad[float32]{G: y}, c, WriteGrad[float32]{G: z, Through: in, Sums: sums}) }},
-			{"max pool", rows*c + quarter, func() { n.MaxPool(p, in, Write[float32]{Y: y[:quarter]}) }},
-			{"max pool gradient", 2*rows*c + quarter, func() { n.MaxPoolGrad(p, in, y[:quarter], ReadGrad[float32]{G: y[:quarter]}, z) }},
+			{"max pool", rows*c + quarter, func() { n.MaxPool(p, Read[float32]{X: x}, Write[float32]{Y: y[:quarter], Sums: sums}) }},
+			{"max pool in evaluation", rows*c + quarter, func() { n.MaxPool(p, Read[float32]{X: x}, Write[float32]{Y: y[:quarter]}) }},
+			{"max pool gradient", 2*rows*c + quarter, func() {
+				n.MaxPoolGrad(p, Read[float32]{X: x}, y[:quarter], ReadGrad[float32]{G: y[:quarter], X: y[:quarter], A: coef, B: coef, C: coef}, z)
+			}},
+			{"subsample", 3 * quarter, func() { n.Subsample(128, 32, 32, c, 2, 2*c, Read[float32]{X: x}, Write[float32]{Y: y[:2*quarter]}) }},
+			{"subsample gradient", rows*c + quarter, func() { n.SubsampleGrad(128, 32, 32, c, 2, 2*c, ReadGrad[float32]{G: y[:2*quarter]}, z) }},
 			{"dropout", 2 * rows * c, func() { n.Dropout(x, 0.5, 1, y) }},
 		} {
 			b.Run(isa+"/"+what.name, func(b *testing.B) {

@@ -39,6 +39,10 @@ func (r Read[T]) check(n, channels int) {
 func (w Write[T]) check(n, channels int) {
 	need("Write.Y", w.Y, n)
 	optional("Write.Bias", w.Bias, channels)
+	optional("Write.Scale", w.Scale, channels)
+	if w.Scale != nil {
+		need("Write.Shift", w.Shift, channels)
+	}
 	optional("Write.Residual", w.Residual, n)
 	optional("Write.Sums", w.Sums, 2*channels)
 }

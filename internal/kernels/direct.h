@@ -208,12 +208,14 @@ DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
 DIRECT_PIXELS(pixels_norm, COLS, NORM_GRAD, 1)
 DIRECT_PIXELS(pixels_norm_rest, COLS, NORM_GRAD | REST, 1)
 DIRECT_PIXELS(pixels_gate_sum, COLS, RESIDUAL | GATE | THROUGH | SUM, 1)
+DIRECT_PIXELS(pixels_norm_relu, COLS, NORM_RELU, 1)
 DIRECT_PIXELS(pixels_any, COLS, p->out.mode, 0)
 DIRECT_PIXELS(narrow_plain, 1, 0, 1)
 DIRECT_PIXELS(narrow_sum, 1, SUM, 1)
 DIRECT_PIXELS(narrow_norm, 1, NORM_GRAD, 1)
 DIRECT_PIXELS(narrow_norm_rest, 1, NORM_GRAD | REST, 1)
 DIRECT_PIXELS(narrow_gate_sum, 1, RESIDUAL | GATE | THROUGH | SUM, 1)
+DIRECT_PIXELS(narrow_norm_relu, 1, NORM_RELU, 1)
 DIRECT_PIXELS(narrow_any, 1, p->out.mode, 0)
 
 typedef void pixels_function(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share);
@@ -227,6 +229,7 @@ static pixels_function *pixels_for(const struct direct *p, long block) {
 		case NORM_GRAD: return wide ? pixels_norm : narrow_norm;
 		case NORM_GRAD | REST: return wide ? pixels_norm_rest : narrow_norm_rest;
 		case RESIDUAL | GATE | THROUGH | SUM: return wide ? pixels_gate_sum : narrow_gate_sum;
+		case NORM_RELU: return wide ? pixels_norm_relu : narrow_norm_relu;
 		}
 	return wide ? pixels_any : narrow_any;
 }
@@ -262,7 +265,7 @@ static void direct_strips(const struct direct *p, const struct class *class, con
 
 // The rows h0 to h1 of an image's result; at and to have room for their pixels, at for ROWS more.
 static void direct_band(const struct direct *p, const float *x, long image, long h0, long h1, long *at, long *to, float *sums, struct ahead *f, long share) {
-	const long step = p->backward ? p->stride : 1;
+	const long step = p->backward ? p->stride : 1, across = (p->backward ? 1 : p->stride) * p->c; // from a pixel to the next
 	for (long c = 0; c < p->n_classes; c++) {
 		const struct class *class = &p->classes[c];
 		long n = 0;
@@ -270,8 +273,9 @@ static void direct_band(const struct direct *p, const float *x, long image, long
 			if (p->backward && (h + p->pad) % p->stride != class->row)
 				continue;
 			const long w0 = p->backward ? (class->col + p->stride * p->k - p->pad) % p->stride : 0;
-			for (long w = w0; w < p->ow; w += step, n++) {
-				at[n] = first_row(p, class, h, h0) * p->pitch + (first_col(p, class, w) + p->pad) * p->c;
+			long from = first_row(p, class, h, h0) * p->pitch + (first_col(p, class, w0) + p->pad) * p->c;
+			for (long w = w0; w < p->ow; w += step, from += across, n++) {
+				at[n] = from;
 				to[n] = (image * p->oh + h) * p->ow + w;
 			}
 		}
@@ -341,6 +345,8 @@ POINTS(point_norm_rest, NORM_GRAD | REST)
 POINTS(point_norm_rest_active, NORM_GRAD | REST | ACTIVE)
 POINTS(point_residual, RESIDUAL)
 POINTS(point_residual_sum, RESIDUAL | SUM)
+POINTS(point_norm_relu, NORM_RELU)
+POINTS(point_norm_join_relu, NORM_JOIN_RELU)
 POINT_PIXELS(point_any, COLS, p->out.mode, 0)
 POINT_PIXELS(narrow_point_any, 1, p->out.mode, 0)
 
@@ -358,6 +364,8 @@ static point_function *point_for(const struct direct *p, long block) {
 		case NORM_GRAD | REST | ACTIVE: return wide ? point_norm_rest_active : narrow_point_norm_rest_active;
 		case RESIDUAL: return wide ? point_residual : narrow_point_residual;
 		case RESIDUAL | SUM: return wide ? point_residual_sum : narrow_point_residual_sum;
+		case NORM_RELU: return wide ? point_norm_relu : narrow_point_norm_relu;
+		case NORM_JOIN_RELU: return wide ? point_norm_join_relu : narrow_point_norm_join_relu;
 		}
 	return wide ? point_any : narrow_point_any;
 }

@@ -19,7 +19,7 @@ INLINE void map_vec(const int read, const int write, const struct map *p, long i
 	struct write_coef k = write_coef(write, &p->out, c, VL);
 	vec v = read_part(read, &p->in, i, read_coef(read, &p->in, c, VL), lanes);
 	for (long l = lanes; l < VL; l++) // coefficients must not reach the sums from lanes that do not exist
-		k.bias[l] = v[l] = 0;
+		k.bias[l] = k.shift[l] = v[l] = 0;
 	write_part(write, &p->out, i, v, &k, lanes);
 	if (write & SUM) {
 		store(sums + c, load(sums + c) + k.sum);
@@ -165,8 +165,11 @@ INLINE void pool_rows(const int max, const long high, const long wide, const int
 static void max_pool_piece(void *context, long piece, int worker) {
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	if (job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == 0 && job->out.mode == SUM)
+	const int usual = job->high == 2 && job->wide == 2 && job->c % VL == 0 && job->in.mode == 0;
+	if (usual && job->out.mode == SUM)
 		pool_rows(1, 2, 2, 1, 0, SUM, p, piece, worker);
+	else if (usual && job->out.mode == 0) // in evaluation
+		pool_rows(1, 2, 2, 1, 0, 0, p, piece, worker);
 	else
 		pool_rows(1, job->high, job->wide, 0, job->in.mode, job->out.mode, p, piece, worker);
 }
@@ -237,8 +240,7 @@ static void max_pool_grad(struct pool *pool, const struct job *job) { run_rows(p
 static void avg_pool_grad(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n, job->c, avg_pool_grad_piece); }
 
 // Every stride-th pixel, with zeros for channels c to o.
-static void subsample_piece(void *context, long piece, int worker) {
-	const struct rows *p = context;
+INLINE void subsample_rows(const int full, const int read, const int write, const struct rows *p, long piece, int worker) {
 	const struct job *job = p->job;
 	float *sums = pool_scratch(p->pool, worker, 2 * job->o);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)job->o);
@@ -246,29 +248,55 @@ static void subsample_piece(void *context, long piece, int worker) {
 		const long first = (u / job->oh * job->h + u % job->oh * job->stride) * job->w;
 		for (long j = 0; j < job->ow; j++)
 			for (long c = 0; c < job->o; c += VL) {
-				vec v = c < job->c ? read_channels(job->in.mode, 0, &job->in, first + j * job->stride, c, job->c) : (vec){0};
-				write_channels(job->out.mode, 0, &job->out, u * job->ow + j, c, job->o, v, sums);
+				vec v = c < job->c ? read_channels(read, full, &job->in, first + j * job->stride, c, job->c) : (vec){0};
+				write_channels(write, full, &job->out, u * job->ow + j, c, job->o, v, sums);
 			}
 		if (p->sums)
 			add_up(p->sums + piece * 2 * job->o, sums, 2 * job->o);
 	}
 }
 
+static void subsample_piece(void *context, long piece, int worker) {
+	const struct rows *p = context;
+	const struct job *job = p->job;
+	if (job->c % VL == 0 && job->o % VL == 0 && job->in.mode == 0 && job->out.mode == 0)
+		subsample_rows(1, 0, 0, p, piece, worker);
+	else
+		subsample_rows(0, job->in.mode, job->out.mode, p, piece, worker);
+}
+
+// dx: the gradient where a value was taken, zeros elsewhere.
+INLINE void subsample_grad_images(const int full, const int read, const struct rows *p, long piece) {
+	const struct job *job = p->job;
+	const long row = job->w * job->c, channels = read & JOIN ? job->o : job->c; // those from c on are read to be stored
+	for (long n = cut_at(p->units, p->pieces, piece); n < cut_at(p->units, p->pieces, piece + 1); n++)
+		for (long i = 0; i < job->h; i++) {
+			float *dx = job->dx + (n * job->h + i) * row;
+			if (i % job->stride) {
+				memset(dx, 0, sizeof(float) * (size_t)row);
+				continue;
+			}
+			for (long j = 0; j < job->ow; j++) {
+				for (long c = 0; c < channels; c += VL) {
+					vec v = read_channels(read, full, &job->grad, (n * job->oh + i / job->stride) * job->ow + j, c, job->o);
+					if (c < job->c)
+						store_part(dx + c, v, full ? VL : job->c - c);
+				}
+				const long pixels = at_most(job->stride, job->w - j * job->stride);
+				memset(dx + job->c, 0, sizeof(float) * (size_t)((pixels - 1) * job->c));
+				dx += pixels * job->c;
+			}
+		}
+}
+
 static void subsample_grad_piece(void *context, long piece, int worker) {
 	(void)worker;
 	const struct rows *p = context;
 	const struct job *job = p->job;
-	const long size = job->h * job->w * job->c;
-	for (long n = cut_at(p->units, p->pieces, piece); n < cut_at(p->units, p->pieces, piece + 1); n++) {
-		memset(job->dx + n * size, 0, sizeof(float) * (size_t)size);
-		for (long i = 0; i < job->oh; i++)
-			for (long j = 0; j < job->ow; j++)
-				for (long c = 0; c < job->o; c += VL) {
-					vec v = read_channels(job->grad.mode, 0, &job->grad, (n * job->oh + i) * job->ow + j, c, job->o);
-					if (c < job->c)
-						store_part(job->dx + n * size + (i * job->stride * job->w + j * job->stride) * job->c + c, v, job->c - c);
-				}
-	}
+	if (job->c % VL == 0 && job->o % VL == 0 && job->grad.mode == 0)
+		subsample_grad_images(1, 0, p, piece);
+	else
+		subsample_grad_images(0, job->grad.mode, p, piece);
 }
 
 static void subsample(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->o, subsample_piece); }

@@ -43,14 +43,15 @@ type Read[T Float] struct {
 	ReLU         bool
 }
 
-// Write is what a kernel does with its result r [...,C]: y = r + Bias[c] + Residual, then max(0, y) when ReLU, is stored in Y.
-// Y may be Residual.
+// Write is what a kernel does with its result r [...,C]: y = r + Bias[c], or (r + Bias[c])*Scale[c] + Shift[c] when Scale is given;
+// plus Residual; then max(0, y) when ReLU, is stored in Y. Y may be Residual.
 type Write[T Float] struct {
-	Y        []T
-	Bias     []T // [C] or nil
-	Residual []T // as Y, or nil
-	ReLU     bool
-	Sums     []float64 // [2,C] or nil: the sum of y and of y*y in every channel; overwritten
+	Y            []T
+	Bias         []T // [C] or nil
+	Scale, Shift []T // [C], both or none
+	Residual     []T // as Y, or nil
+	ReLU         bool
+	Sums         []float64 // [2,C] or nil: the sum of y and of y*y in every channel; overwritten
 }
 
 // ReadGrad is how a kernel reads a gradient: v = G, or A[c]*G + B[c]*X + C[c] when X is given (the backward pass of batch

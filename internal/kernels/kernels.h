@@ -21,16 +21,16 @@ struct source {
 
 // How a result v of element i, channel c, is stored:
 //
-//	v += bias[c] (if not NULL);  RESIDUAL: v += residual[i];  GATE: v = 0 unless gate[i] > 0;  RECTIFY: v = max(0, v);
+//	v += bias[c] (if not NULL);  NORM: v = v*scale[c] + shift[c];  RESIDUAL: v += residual[i];  GATE: v = 0 unless gate[i] > 0;  RECTIFY: v = max(0, v);
 //	MASK: v = 0 unless through[i]*scale[c] + shift[c] > 0;
 //	SUM: sums[c] += v, sums[channels+c] += v * (THROUGH ? through[i] : v);
 //	SCALE: v *= scale[c];  REST: v += rest[i];  y[i] = v unless DISCARD
 //	ACTIVE: active[i-active_from] = max(0, through[i]*scale[c] + shift[c])
 //
-// MASK comes with THROUGH, THROUGH with neither RECTIFY nor bias, ACTIVE with MASK. y may be residual or rest.
-enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64, SCALE = 128, REST = 256, ACTIVE = 512 };
-// The gradient of what was normalised and rectified.
-enum { NORM_GRAD = THROUGH | MASK | SUM | SCALE };
+// MASK comes with THROUGH, THROUGH with neither RECTIFY nor bias nor NORM, ACTIVE with MASK. y may be residual or rest.
+enum { RESIDUAL = 1, SUM = 2, THROUGH = 4, MASK = 8, DISCARD = 16, RECTIFY = 32, GATE = 64, SCALE = 128, REST = 256, ACTIVE = 512, NORM = 1024 };
+// The gradient of what was normalised and rectified; and what is normalised and rectified, alone and with the shortcut.
+enum { NORM_GRAD = THROUGH | MASK | SUM | SCALE, NORM_RELU = NORM | RECTIFY, NORM_JOIN_RELU = NORM | RESIDUAL | RECTIFY };
 struct sink {
 	float *y;
 	const float *bias, *residual, *gate, *through, *scale, *shift, *rest;

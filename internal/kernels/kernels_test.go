@@ -84,6 +84,9 @@ func (l *lab) write(n, channels int) Write[float32] {
 	if w.Residual != nil && l.IntN(2) == 0 {
 		w.Y = w.Residual
 	}
+	if l.IntN(3) == 0 {
+		w.Scale, w.Shift = l.random("scale", channels), l.random("shift", channels)
+	}
 	if l.IntN(2) == 0 {
 		w.Sums = make([]float64, 2*channels)
 	}
@@ -154,7 +157,7 @@ func wideRead(r Read[float32]) Read[float64] {
 }
 
 func wideWrite(w Write[float32]) Write[float64] {
-	return Write[float64]{wide(w.Y), wide(w.Bias), wide(w.Residual), w.ReLU, wideSums(w.Sums)}
+	return Write[float64]{wide(w.Y), wide(w.Bias), wide(w.Scale), wide(w.Shift), wide(w.Residual), w.ReLU, wideSums(w.Sums)}
 }
 
 func wideReadGrad(g ReadGrad[float32]) ReadGrad[float64] {

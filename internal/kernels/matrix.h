@@ -265,6 +265,8 @@ STORE_PRODUCT(product_residual_sum, RESIDUAL | SUM)
 STORE_PRODUCT(product_norm, NORM_GRAD)
 STORE_PRODUCT(product_norm_rest, NORM_GRAD | REST)
 STORE_PRODUCT(product_gate_sum, RESIDUAL | GATE | THROUGH | SUM)
+STORE_PRODUCT(product_norm_relu, NORM_RELU)
+STORE_PRODUCT(product_norm_join_relu, NORM_JOIN_RELU)
 STORE_PRODUCT(product_any, p->out.mode)
 
 static void store_product(const struct matrix *p, const struct unit *at, long q, long o, const float *m, float *sums) {
@@ -276,6 +278,8 @@ static void store_product(const struct matrix *p, const struct unit *at, long q,
 	case NORM_GRAD: product_norm(p, at, q, o, m, sums); break;
 	case NORM_GRAD | REST: product_norm_rest(p, at, q, o, m, sums); break;
 	case RESIDUAL | GATE | THROUGH | SUM: product_gate_sum(p, at, q, o, m, sums); break;
+	case NORM_RELU: product_norm_relu(p, at, q, o, m, sums); break;
+	case NORM_JOIN_RELU: product_norm_join_relu(p, at, q, o, m, sums); break;
 	default: product_any(p, at, q, o, m, sums);
 	}
 }

@@ -249,6 +249,10 @@ func (n *Native) gradient(g ReadGrad[float32], channels int) C.struct_source {
 // sink is a result to store.
 func (n *Native) sink(w Write[float32]) C.struct_sink {
 	s := C.struct_sink{y: n.floats(w.Y), bias: n.floats(w.Bias)}
+	if w.Scale != nil {
+		s.mode |= C.NORM
+		s.scale, s.shift = n.floats(w.Scale), n.floats(w.Shift)
+	}
 	if w.Residual != nil {
 		s.mode |= C.RESIDUAL
 		s.residual = n.floats(w.Residual)

@@ -54,6 +54,9 @@ func (w Write[T]) all(channels int, r []float64) {
 		if w.Bias != nil {
 			y += float64(w.Bias[c])
 		}
+		if w.Scale != nil {
+			y = y*float64(w.Scale[c]) + float64(w.Shift[c])
+		}
 		if w.Residual != nil {
 			y += float64(w.Residual[i])
 		}

@@ -114,9 +114,9 @@ INLINE struct write_coef write_coef(const int mode, const struct sink *s, long c
 	struct write_coef k = {{0}, {0}, {0}, {0}, {0}};
 	if (s->bias)
 		k.bias = load_part(s->bias + c, n);
-	if (mode & (MASK | SCALE))
+	if (mode & (MASK | SCALE | NORM))
 		k.scale = load_part(s->scale + c, n);
-	if (mode & MASK)
+	if (mode & (MASK | NORM))
 		k.shift = load_part(s->shift + c, n);
 	return k;
 }
@@ -125,6 +125,8 @@ INLINE struct write_coef write_coef(const int mode, const struct sink *s, long c
 INLINE void write_part(const int mode, const struct sink *s, long i, vec v, struct write_coef *k, long n) {
 	if (!(mode & THROUGH))
 		v += k->bias;
+	if (mode & NORM)
+		v = v * k->scale + k->shift;
 	if (mode & RESIDUAL)
 		v += load_part(s->residual + i, n);
 	if (mode & GATE)

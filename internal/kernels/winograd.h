@@ -318,6 +318,8 @@ OUTPUT_TILES(WINO(output_linear_norm), THROUGH | SUM | SCALE)
 OUTPUT_TILES(WINO(output_norm), NORM_GRAD)
 OUTPUT_TILES(WINO(output_norm_rest), NORM_GRAD | REST)
 OUTPUT_TILES(WINO(output_gate_sum), RESIDUAL | GATE | THROUGH | SUM)
+OUTPUT_TILES(WINO(output_norm_relu), NORM_RELU)
+OUTPUT_TILES(WINO(output_norm_join_relu), NORM_JOIN_RELU)
 OUTPUT_TILES(WINO(output_any), out->mode)
 
 static void WINO(output_tiles)(const struct grid *g, const struct sink *out, long channels, long first, long n, struct tiles m, float *sums) {
@@ -331,6 +333,8 @@ static void WINO(output_tiles)(const struct grid *g, const struct sink *out, lon
 	case NORM_GRAD: WINO(output_norm)(g, out, channels, first, n, m, sums); break;
 	case NORM_GRAD | REST: WINO(output_norm_rest)(g, out, channels, first, n, m, sums); break;
 	case RESIDUAL | GATE | THROUGH | SUM: WINO(output_gate_sum)(g, out, channels, first, n, m, sums); break;
+	case NORM_RELU: WINO(output_norm_relu)(g, out, channels, first, n, m, sums); break;
+	case NORM_JOIN_RELU: WINO(output_norm_join_relu)(g, out, channels, first, n, m, sums); break;
 	default: WINO(output_any)(g, out, channels, first, n, m, sums);
 	}
 }

@@ -9,28 +9,38 @@ import (
 	"exp/internal/kernels"
 )
 
-// Conv adds a convolution of a view, with its bias [O] and the shortcut's residual of the same shape as its result, if they
-// are not nil: y = conv(view, w) + bias + residual. w is [K K C O]; c.N is ignored.
-func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *G.Node) *G.Node {
-	x := v.inputs()
+// Ending is what a convolution does with its result while it stores it: it is normalised, the shortcut's residual of the same
+// shape is added, and it is rectified. Only the addition has a derivative; the others are for evaluation, where a normalisation
+// is known before what it normalises.
+type Ending struct {
+	Norm     *G.Node // scale and shift per channel [2 O], from Graph.BatchNorm; nil for none
+	Residual *G.Node // or nil
+	ReLU     bool
+}
+
+// Conv adds a convolution of a view, with its bias [O], if that is not nil: y = end(conv(view, w) + bias). w is [K K C O]; c.N is
+// ignored.
+func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias *G.Node, end Ending) *G.Node {
+	x, residual := v.inputs(), end.Residual
 	inputs := append(x, w)
-	biasAt, residualAt := 0, 0
-	if bias != nil {
-		biasAt = len(inputs)
-		inputs = append(inputs, bias)
+	add := func(n *G.Node) (at int) {
+		if n != nil {
+			inputs = append(inputs, n)
+		}
+		return len(inputs) - 1
 	}
-	if residual != nil {
-		residualAt = len(inputs)
-		inputs = append(inputs, residual)
-	}
+	biasAt, normAt, residualAt := add(bias), add(end.Norm), add(residual)
 	inSize, outSize, macs := convSizes(c)
 	o := &op[T]{kind: "conv", name: name, macs: macs, params: fmt.Sprint(c, v.ReLU), shape: tensor.Shape{g.batch, c.OutH(), c.OutW(), c.O}}
 	o.run = func(in [][]T, out []T) {
 		c := c
 		c.N = g.Rows
-		y := kernels.Write[T]{Y: out[:g.Rows*outSize], Sums: o.sums}
+		y := kernels.Write[T]{Y: out[:g.Rows*outSize], ReLU: end.ReLU, Sums: o.sums}
 		if bias != nil {
 			y.Bias = in[biasAt]
+		}
+		if end.Norm != nil {
+			y.Scale, y.Shift = in[normAt][:c.O], in[normAt][c.O:]
 		}
 		if residual != nil {
 			y.Residual = in[residualAt][:g.Rows*outSize]
@@ -38,6 +48,9 @@ func (g *Graph[T]) Conv(name string, c kernels.Conv, v View, w, bias, residual *
 		g.k.Conv(c, in[len(x)], read(v, in, g.Rows*inSize), y)
 	}
 	o.writesOver(residual, inputs)
+	if end.Norm != nil || end.ReLU {
+		return g.apply(o, inputs...)
+	}
 	o.diff = func(grad *G.Node) G.Nodes {
 		dw, dbias, gz, whole := g.convGrad(name, c, v, w, bias, residual, grad)
 		grads := append(g.viewGrad(name, v, gz), dw)

@@ -70,21 +70,21 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 		"of a view, read by a branch and its shortcut": func(b *bench) *G.Node {
 			x := b.param("x", batch, 4, 4, 2)
 			c := kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}
-			y := b.Conv("c1", c, ops.View{Node: x}, b.param("w1", 3, 3, 2, 2), nil, nil)
+			y := b.Conv("c1", c, ops.View{Node: x}, b.param("w1", 3, 3, 2, 2), nil, ops.Ending{})
 			y = b.AddReLU("a1", ops.View{Node: y, Norm: b.norm("n1", y, 2)}, x)
-			z := b.Conv("c2", c, ops.View{Node: y}, b.param("w2", 3, 3, 2, 2), nil, nil)
+			z := b.Conv("c2", c, ops.View{Node: y}, b.param("w2", 3, 3, 2, 2), nil, ops.Ending{})
 			return b.AddReLU("a2", ops.View{Node: z, Norm: b.norm("n2", z, 2)}, y)
 		},
 		"of arrays, read by two convolutions": func(b *bench) *G.Node {
 			y := ops.View{Node: b.AddReLU("a", ops.View{Node: b.param("x", batch, 4, 4, 2)}, b.param("r", batch, 4, 4, 2))}
 			c := kernels.Conv{H: 4, W: 4, C: 2, O: 3, K: 3, Stride: 2}
-			return b.Conv("c2", c, y, b.param("w2", 3, 3, 2, 3), nil, b.Conv("c1", c, y, b.param("w1", 3, 3, 2, 3), nil, nil))
+			return b.Conv("c2", c, y, b.param("w2", 3, 3, 2, 3), nil, ops.Ending{Residual: b.Conv("c1", c, y, b.param("w1", 3, 3, 2, 3), nil, ops.Ending{})})
 		},
 		"read by a branch that is left out, and its shortcut": func(b *bench) *G.Node {
 			y := b.AddReLU("a", ops.View{Node: b.param("x", batch, 4, 4, 2)}, b.param("r", batch, 4, 4, 2))
 			never := ops.NewChance("never", 0)
 			end := b.Under(never)
-			z := b.Conv("c", kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}, ops.View{Node: y}, b.param("w", 3, 3, 2, 2), nil, nil)
+			z := b.Conv("c", kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}, ops.View{Node: y}, b.param("w", 3, 3, 2, 2), nil, ops.Ending{})
 			end()
 			return b.Survive("s", never, ops.View{Node: z}, y)
 		},
@@ -107,7 +107,7 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			x := b.param("x", batch, 4, 4, 3)
 			v := ops.View{Node: x, Norm: b.norm("n", x, 3), ReLU: true}
 			c := kernels.Conv{H: 4, W: 4, C: 3, O: 2, K: 1, Stride: 1}
-			return b.Conv("c2", c, v, b.param("w2", 1, 1, 3, 2), nil, b.Conv("c1", c, v, b.param("w1", 1, 1, 3, 2), nil, nil))
+			return b.Conv("c2", c, v, b.param("w2", 1, 1, 3, 2), nil, ops.Ending{Residual: b.Conv("c1", c, v, b.param("w1", 1, 1, 3, 2), nil, ops.Ending{})})
 		},
 	},
 	"Conv": {
@@ -119,8 +119,8 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 		"two after one another, with a shortcut": func(b *bench) *G.Node {
 			x := b.param("x", batch, 4, 4, 2)
 			c := kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}
-			y := b.Conv("c1", c, ops.View{Node: x, Norm: b.norm("n1", x, 2), ReLU: true}, b.param("w1", 3, 3, 2, 2), b.param("b1", 2), nil)
-			return b.Conv("c2", c, ops.View{Node: y, Norm: b.norm("n2", y, 2), ReLU: true}, b.param("w2", 3, 3, 2, 2), b.param("b2", 2), x)
+			y := b.Conv("c1", c, ops.View{Node: x, Norm: b.norm("n1", x, 2), ReLU: true}, b.param("w1", 3, 3, 2, 2), b.param("b1", 2), ops.Ending{})
+			return b.Conv("c2", c, ops.View{Node: y, Norm: b.norm("n2", y, 2), ReLU: true}, b.param("w2", 3, 3, 2, 2), b.param("b2", 2), ops.Ending{Residual: x})
 		},
 		"1x1 Units": units(1),
 		"3x3 Units": units(3),
@@ -205,7 +205,7 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 func units(k int) func(b *bench) *G.Node {
 	return func(b *bench) *G.Node {
 		conv := func(name string, k int, v ops.View, residual *G.Node) *G.Node {
-			return b.Conv(name, kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: k, Stride: 1}, v, b.param(name+".w", k, k, 2, 2), nil, residual)
+			return b.Conv(name, kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: k, Stride: 1}, v, b.param(name+".w", k, k, 2, 2), nil, ops.Ending{Residual: residual})
 		}
 		view := func(name string, x *G.Node) ops.View { return ops.View{Node: x, Norm: b.norm(name, x, 2), ReLU: true} }
 		x := conv("stem", 3, ops.View{Node: b.param("x", batch, 4, 4, 2)}, nil)
@@ -236,11 +236,11 @@ func survive(kept float64, shortcut bool) func(b *bench) *G.Node {
 	return func(b *bench) *G.Node {
 		x := b.param("x", batch, 4, 4, 3)
 		c := kernels.Conv{H: 4, W: 4, C: 3, O: 3, K: 3, Stride: 1}
-		x = b.Conv("stem", c, ops.View{Node: x}, b.param("w0", 3, 3, 3, 3), nil, nil)
+		x = b.Conv("stem", c, ops.View{Node: x}, b.param("w0", 3, 3, 3, 3), nil, ops.Ending{})
 		chance := ops.NewChance("branch", kept)
 		end := b.Under(chance)
-		y := b.Conv("c1", c, ops.View{Node: x, Norm: b.norm("n1", x, 3), ReLU: true}, b.param("w1", 3, 3, 3, 3), b.param("b1", 3), nil)
-		y = b.Conv("c2", c, ops.View{Node: y, Norm: b.norm("n2", y, 3), ReLU: true}, b.param("w2", 3, 3, 3, 3), b.param("b2", 3), nil)
+		y := b.Conv("c1", c, ops.View{Node: x, Norm: b.norm("n1", x, 3), ReLU: true}, b.param("w1", 3, 3, 3, 3), b.param("b1", 3), ops.Ending{})
+		y = b.Conv("c2", c, ops.View{Node: y, Norm: b.norm("n2", y, 3), ReLU: true}, b.param("w2", 3, 3, 3, 3), b.param("b2", 3), ops.Ending{})
 		v := ops.View{Node: y, Norm: b.norm("n3", y, 3)}
 		end()
 		if shortcut {
@@ -305,10 +305,10 @@ func conv(k, stride int, all bool) func(b *bench) *G.Node {
 		v := ops.View{Node: b.param("x", batch, 5, 4, 3)}
 		w := b.param("w", k, k, 3, 2)
 		if !all {
-			return b.Conv("c", c, v, w, nil, nil)
+			return b.Conv("c", c, v, w, nil, ops.Ending{})
 		}
 		v.Norm, v.ReLU = b.norm("n", v.Node, 3), true
-		return b.Conv("c", c, v, w, b.param("bias", 2), b.param("residual", batch, c.OutH(), c.OutW(), 2))
+		return b.Conv("c", c, v, w, b.param("bias", 2), ops.Ending{Residual: b.param("residual", batch, c.OutH(), c.OutW(), 2)})
 	}
 }
 
