@@ -176,7 +176,11 @@ static void max_pool_piece(void *context, long piece, int worker) {
 
 static void avg_pool_piece(void *context, long piece, int worker) {
 	const struct rows *p = context;
-	pool_rows(0, p->job->high, p->job->wide, 0, p->job->in.mode, p->job->out.mode, p, piece, worker);
+	const struct job *job = p->job;
+	if (job->c % VL == 0 && job->in.mode == 0 && job->out.mode == 0)
+		pool_rows(0, job->high, job->wide, 1, 0, 0, p, piece, worker);
+	else
+		pool_rows(0, job->high, job->wide, 0, job->in.mode, job->out.mode, p, piece, worker);
 }
 
 static void max_pool(struct pool *pool, const struct job *job) { run_rows(pool, job, job->n * job->oh, job->c, max_pool_piece); }
