@@ -19,7 +19,7 @@ type Lowered struct {
 // graph reads at each run.
 //
 // Normalisation and ReLU become part of the operation that reads them, an addition part of the convolution before it,
-// wherever that operation can do so.
+// wherever that operation can do so. In evaluation all of them become part of the convolution before them.
 func Lower[T kernels.Float](n *Net, g *ops.Graph[T], x *G.Node, values func(*Param) []T) (Lowered, error) {
 	l := &lowering[T]{g: g, net: n, values: values, nodes: map[*Param]*G.Node{}, views: map[*Layer]ops.View{n.Input: {Node: x}},
 		readers: map[*Layer][]*Layer{}, chances: map[*Layer]*ops.Chance{}, branches: map[*Layer]*ops.Chance{}}

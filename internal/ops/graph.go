@@ -2,7 +2,8 @@
 //
 // An operation owns its result, does its work in internal/kernels and is differentiated symbolically. It is as large as
 // memory traffic asks for: a convolution reads its input through batch normalisation and ReLU (see [View]) and adds the
-// shortcut and takes the statistics that the next normalisation needs while it writes.
+// shortcut and takes the statistics that the next normalisation needs while it writes, or in evaluation normalises and rectifies
+// then.
 package ops
 
 import (
