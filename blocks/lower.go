@@ -171,6 +171,12 @@ func (l *lowering[T]) conv(layer *Layer, op convolution, end ops.Ending) *G.Node
 	return l.g.Conv(layer.Name, op.Conv, l.view(layer.Inputs[0]), l.nodes[op.weight], bias, end)
 }
 
+// absorbable says whether a layer can become part of its reader's operation: it has no other reader, and no node yet.
+func (l *lowering[T]) absorbable(layer *Layer) bool {
+	_, lowered := l.views[layer]
+	return !lowered && len(l.readers[layer]) == 1
+}
+
 // ended makes a layer, in evaluation, the end of a convolution: a normalisation, an addition and a ReLU, or some of them, of which
 // nothing else reads the one before. It is nil where no convolution is at their start.
 func (l *lowering[T]) ended(layer *Layer) *G.Node {
@@ -212,8 +218,7 @@ func (l *lowering[T]) ended(layer *Layer) *G.Node {
 		default:
 			return nil
 		}
-		at = from[0]
-		if _, lowered := l.views[at]; lowered || len(l.readers[at]) > 1 {
+		if at = from[0]; !l.absorbable(at) {
 			return nil
 		}
 	}
@@ -241,8 +246,7 @@ func (l *lowering[T]) survives(f *Layer) bool {
 func (l *lowering[T]) carrier(addition *Layer) (carrier, other *Layer) {
 	x, f := addition.Inputs[0], addition.Inputs[1]
 	for _, pair := range [][2]*Layer{{f, x}, {x, f}} {
-		_, ok := pair[0].op.(convolution)
-		if _, lowered := l.views[pair[0]]; ok && !lowered && len(l.readers[pair[0]]) == 1 {
+		if _, ok := pair[0].op.(convolution); ok && l.absorbable(pair[0]) {
 			return pair[0], pair[1]
 		}
 	}
@@ -252,8 +256,7 @@ func (l *lowering[T]) carrier(addition *Layer) (carrier, other *Layer) {
 // addReLU makes an addition and the ReLU that alone reads it one operation; nil where that is of no use.
 func (l *lowering[T]) addReLU(layer *Layer) *G.Node {
 	sum := layer.Inputs[0]
-	_, ok := sum.op.(addition)
-	if _, lowered := l.views[sum]; !ok || lowered || len(l.readers[sum]) > 1 {
+	if _, ok := sum.op.(addition); !ok || !l.absorbable(sum) {
 		return nil
 	}
 	if carrier, _ := l.carrier(sum); carrier != nil || l.survives(sum.Inputs[1]) {
