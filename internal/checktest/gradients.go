@@ -50,24 +50,33 @@ func NewTwin[T kernels.Float](net *blocks.Net, k kernels.Backend[T], batch int) 
 	for i := range g.Labels {
 		g.Labels[i] = int32(r.IntN(net.Classes))
 	}
-	x := g.Input("images", t.Images, append([]int{batch}, net.Input.Shape...)...)
-	low, err := blocks.Lower(net, g, x, func(p *blocks.Param) []T { return t.Values[p.Name] })
+	params, err := t.lower(g)
 	if err != nil {
 		return nil, err
 	}
-	t.Entropy = g.SoftmaxCrossEntropy(low.Logits, 0)
 	t.Loss = t.Entropy.Loss
-	grads, err := g.Gradients(t.Loss, low.Params)
+	grads, err := g.Gradients(t.Loss, params)
 	if err != nil {
 		return nil, err
 	}
-	for i, p := range low.Params {
+	for i, p := range params {
 		t.Grads[p.Name()] = grads[i]
 	}
 	if err := g.Compile(append(grads, t.Loss)...); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// lower adds the net and its loss to a graph of a batch, which becomes Entropy, and returns the parameters' nodes.
+func (t *Twin[T]) lower(g *ops.Graph[T]) (G.Nodes, error) {
+	x := g.Input("images", t.Images, append([]int{len(g.Labels)}, t.Net.Input.Shape...)...)
+	low, err := blocks.Lower(t.Net, g, x, func(p *blocks.Param) []T { return t.Values[p.Name] })
+	if err != nil {
+		return nil, err
+	}
+	t.Entropy = g.SoftmaxCrossEntropy(low.Logits, 0)
+	return low.Params, nil
 }
 
 // Step runs the graph and returns the loss.
@@ -103,20 +112,18 @@ func Evaluation(t *testing.T, net *blocks.Net) {
 	}
 	g := ops.New(kernels.Reference[float64]{}, &ops.Pool[float64]{}, batch, false)
 	copy(g.Labels, twin.Graph.Labels)
-	x := g.Input("images", twin.Images, append([]int{batch}, net.Input.Shape...)...)
-	low, err := blocks.Lower(net, g, x, func(p *blocks.Param) []float64 { return twin.Values[p.Name] })
-	if err != nil {
+	trained := twin.Entropy.PerRow
+	if _, err := twin.lower(g); err != nil {
 		t.Fatal(err)
 	}
-	e := g.SoftmaxCrossEntropy(low.Logits, 0)
-	if err := g.Compile(e.Loss); err != nil {
+	if err := g.Compile(twin.Entropy.Loss); err != nil {
 		t.Fatal(err)
 	}
 	if err := g.Run(); err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range twin.Entropy.PerRow {
-		if got := e.PerRow[i]; math.Abs(got-want) > 1e-9*(1+want) {
+	for i, want := range trained {
+		if got := twin.Entropy.PerRow[i]; math.Abs(got-want) > 1e-9*(1+want) {
 			t.Errorf("example %d: loss %.12f in evaluation, %.12f in training", i, got, want)
 		}
 	}
