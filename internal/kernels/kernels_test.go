@@ -319,6 +319,23 @@ func TestAlgorithmsByAccuracy(t *testing.T) {
 	})
 }
 
+// TestRounds: so many tiles of so many channels are transformed in several rounds, over which the gradient of the weights is summed
+// up; the direct algorithm, which others hold against the truth, has none.
+func TestRounds(t *testing.T) {
+	c := Conv{N: 19, H: 16, W: 16, C: 144, O: 128, K: 3, Stride: 1}
+	r := rand.New(rand.NewPCG(1, 2))
+	x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
+	backends(t, func(t *testing.T, n *Native) {
+		n.Algorithm = Direct
+		_, _, direct, _ := convAndGradients(n, c, w, x, g)
+		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2} {
+			if _, _, dw, _ := convAndGradients(n, c, w, x, g); relative(dw, wide(direct)) > 1e-5 {
+				t.Errorf("algorithm %d: relative error %.2g", n.Algorithm, relative(dw, wide(direct)))
+			}
+		}
+	})
+}
+
 func normal(r *rand.Rand, n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {

@@ -43,6 +43,21 @@ INLINE float *tiles_of(struct tiles v, long t, long c) {
 	return v.at + (c / v.block * v.pitch + t) * v.block + c % v.block;
 }
 
+// Transformed weights: element xi of input channel c and output o lies at at[xi*stride + (o/wide*depth + c)*wide + o%wide]. With pairs,
+// depth and c count those.
+struct weights {
+	float *at;
+	long stride, depth, outputs, wide;
+};
+
+static struct weights weights_at(float *at, long depth, long outputs, long wide) {
+	return (struct weights){at, depth * outputs + BLOCK, depth, outputs, wide};
+}
+
+INLINE float *weights_of(struct weights u, long c, long o) {
+	return u.at + (o / u.wide * u.depth + c) * u.wide + o % u.wide;
+}
+
 // Pairs of bf16. One number of a struct tiles is a pair then, of two channels (for products of V with U, whose pairs are of the
 // same two channels) or of two tiles (for those of V with Z).
 enum { FEW_TILES = 2 }; // that are transformed, and rounded while they are near; even

@@ -11,7 +11,8 @@
 //
 //	M[xi][tile][o] = sum over c of V[xi][tile][c] * U[xi][c][o]
 //
-// done for a chunk of tiles at a time, so that V and M stay in the cache. Layouts (WIDE = cols*VL channels of the result):
+// done for a chunk of tiles at a time, so that V and M stay in the cache; or, where tiles are few beside the weights, of which U is four
+// times as many numbers, for some outputs at a time, so that U and M stay there. Layouts (WIDE = cols*VL channels of the result):
 //
 //	V[xi][c/16][tile][16]   U[xi][o/WIDE][c][WIDE]   M[xi][o/WIDE][tile][WIDE]
 //
@@ -34,6 +35,7 @@ enum {
 	WINO_PIECES = 32,          // of a convolution: each has its own sums, and several chunks to fetch ahead between
 	MOST_BY_TILES = 128 * 128, // c*o up to which every piece has its own dU
 	ROUND_FLOATS = 5 << 19,    // of V and Z together that are transformed before they are multiplied: 10 MB
+	FEW_CHUNK = 4,             // tiles of those that are few beside the weights
 	ROUND_STEP = 128,          // tiles of those that one product sums over
 };
 #endif
@@ -219,18 +221,19 @@ INLINE void WINO(gradient_tiles_mode)(const int mode, const struct grid *g, cons
 	}
 }
 
-// The TILE x TILE pixels of n tiles from first on: y = At m A, stored as out says; sums[c] and sums[channels+c] take its sums.
-INLINE void WINO(output_tiles_mode)(const int mode, const struct grid *g, const struct sink *out, long channels, long first, long n, struct tiles m, float *sums) {
+// The TILE x TILE pixels of n tiles from first on and of `count` channels from `from` on: y = At m A, stored as out says; sums[c] and
+// sums[count+c] take the sums of the c-th of them.
+INLINE void WINO(output_tiles_mode)(const int mode, const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums) {
 	float half[SIDE * TILE * VL] __attribute__((aligned(64)));
 	const long row = g->w * channels;
-	struct tile at = tile_at(g, first);
-	for (long t = 0; t < n; t++, next_tile(g, &at)) {
-		const long corner = WINO(tile_pixel)(g, at) * channels;
-		for (long c = 0; c < channels; c += VL) {
-			struct write_coef k = write_coef(mode, out, c, VL);
+	struct tile tile = tile_at(g, first);
+	for (long t = 0; t < n; t++, next_tile(g, &tile)) {
+		const long corner = WINO(tile_pixel)(g, tile) * channels + from;
+		for (long c = 0; c < count; c += VL) {
+			struct write_coef k = write_coef(mode, out, from + c, VL);
 			if (mode & SUM) {
 				k.sum = load(sums + c);
-				k.product = load(sums + channels + c);
+				k.product = load(sums + count + c);
 			}
 			const float *in = tiles_of(m, t, c);
 #pragma GCC unroll 6
@@ -245,12 +248,12 @@ INLINE void WINO(output_tiles_mode)(const int mode, const struct grid *g, const 
 				vec d[SIDE], y[TILE];
 				UNROLL for (int j = 0; j < SIDE; j++) d[j] = load(half + (i * SIDE + j) * VL);
 				WINO(transform_output)(d, y);
-				const long to = corner + i * row + c;
-				UNROLL for (int j = 0; j < TILE; j++) write_at(mode, out, to + j * channels, y[j], &k);
+				const long at = corner + i * row + c;
+				UNROLL for (int j = 0; j < TILE; j++) write_at(mode, out, at + j * channels, y[j], &k);
 			}
 			if (mode & SUM) {
 				store(sums + c, k.sum);
-				store(sums + channels + c, k.product);
+				store(sums + count + c, k.product);
 			}
 		}
 	}
@@ -306,8 +309,8 @@ static void WINO(gradient_tiles)(const struct grid *g, const struct source *in, 
 }
 
 #define OUTPUT_TILES(name, mode) \
-	static __attribute__((noinline)) void name(const struct grid *g, const struct sink *out, long channels, long first, long n, struct tiles m, float *sums) { \
-		WINO(output_tiles_mode)(mode, g, out, channels, first, n, m, sums); \
+	static __attribute__((noinline)) void name(const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums) { \
+		WINO(output_tiles_mode)(mode, g, out, channels, from, count, first, n, m, sums); \
 	}
 OUTPUT_TILES(WINO(output_plain), 0)
 OUTPUT_TILES(WINO(output_residual), RESIDUAL)
@@ -322,20 +325,20 @@ OUTPUT_TILES(WINO(output_norm_relu), NORM_RELU)
 OUTPUT_TILES(WINO(output_norm_join_relu), NORM_JOIN_RELU)
 OUTPUT_TILES(WINO(output_any), out->mode)
 
-static void WINO(output_tiles)(const struct grid *g, const struct sink *out, long channels, long first, long n, struct tiles m, float *sums) {
+static void WINO(output_tiles)(const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums) {
 	switch (out->mode) {
-	case 0: WINO(output_plain)(g, out, channels, first, n, m, sums); break;
-	case RESIDUAL: WINO(output_residual)(g, out, channels, first, n, m, sums); break;
-	case SUM: WINO(output_sum)(g, out, channels, first, n, m, sums); break;
-	case RESIDUAL | SUM: WINO(output_residual_sum)(g, out, channels, first, n, m, sums); break;
-	case THROUGH | MASK: WINO(output_mask)(g, out, channels, first, n, m, sums); break;
-	case THROUGH | SUM | SCALE: WINO(output_linear_norm)(g, out, channels, first, n, m, sums); break;
-	case NORM_GRAD: WINO(output_norm)(g, out, channels, first, n, m, sums); break;
-	case NORM_GRAD | REST: WINO(output_norm_rest)(g, out, channels, first, n, m, sums); break;
-	case RESIDUAL | GATE | THROUGH | SUM: WINO(output_gate_sum)(g, out, channels, first, n, m, sums); break;
-	case NORM_RELU: WINO(output_norm_relu)(g, out, channels, first, n, m, sums); break;
-	case NORM_JOIN_RELU: WINO(output_norm_join_relu)(g, out, channels, first, n, m, sums); break;
-	default: WINO(output_any)(g, out, channels, first, n, m, sums);
+	case 0: WINO(output_plain)(g, out, channels, from, count, first, n, m, sums); break;
+	case RESIDUAL: WINO(output_residual)(g, out, channels, from, count, first, n, m, sums); break;
+	case SUM: WINO(output_sum)(g, out, channels, from, count, first, n, m, sums); break;
+	case RESIDUAL | SUM: WINO(output_residual_sum)(g, out, channels, from, count, first, n, m, sums); break;
+	case THROUGH | MASK: WINO(output_mask)(g, out, channels, from, count, first, n, m, sums); break;
+	case THROUGH | SUM | SCALE: WINO(output_linear_norm)(g, out, channels, from, count, first, n, m, sums); break;
+	case NORM_GRAD: WINO(output_norm)(g, out, channels, from, count, first, n, m, sums); break;
+	case NORM_GRAD | REST: WINO(output_norm_rest)(g, out, channels, from, count, first, n, m, sums); break;
+	case RESIDUAL | GATE | THROUGH | SUM: WINO(output_gate_sum)(g, out, channels, from, count, first, n, m, sums); break;
+	case NORM_RELU: WINO(output_norm_relu)(g, out, channels, from, count, first, n, m, sums); break;
+	case NORM_JOIN_RELU: WINO(output_norm_join_relu)(g, out, channels, from, count, first, n, m, sums); break;
+	default: WINO(output_any)(g, out, channels, from, count, first, n, m, sums);
 	}
 }
 
@@ -368,99 +371,115 @@ static void WINO(gradient_numbers)(int products, const struct grid *g, const str
 struct WINO(wino) {
 	struct pool *pool;
 	struct grid grid;
-	long c, o, wide;    // WIDE of the layouts
+	long c, o;
 	int products;
-	long depth;         // numbers that c channels are in V and U: half as many pairs
 	const float *w;     // [9,c,o], or [9,o,c] turned around when backward
 	int backward;
 	struct source in;
 	struct sink out;
 	long chunk, chunks, pieces;
-	float *u;           // [xi][o/wide][c][wide]
+	struct weights u;
 	float *kept;        // as in struct job
 	int made;
-	long u_stride;      // of xi
 	double *sums;       // [pieces][2*o]
+	struct tiles v;     // of all tiles, where there are few
+	long outputs;       // of a piece then
 };
 
 static int WINO(can)(const struct job *job) {
 	return job->k == 3 && job->stride == 1 && job->h % TILE == 0 && job->w % TILE == 0 && job->c % BLOCK == 0 && job->o % BLOCK == 0;
 }
 
-// U for 16 input channels, c to c+16: U = G w Gt.
-static void WINO(weights_piece)(void *context, long piece, int worker) {
-	const struct WINO(wino) *p = context;
-	(void)worker;
+// 16 weights of a tap that follow each other, of input channels c to c+16 and outputs o to o+16: the i-th such row. When backward,
+// a row is of one output.
+INLINE const float *WINO(weights_row)(const struct WINO(wino) *p, int tap, long c, long o, int i) {
+	if (p->backward)
+		return p->w + ((TAPS - 1 - tap) * p->o + o + i) * p->c + c;
+	return p->w + (tap * p->c + c + i) * p->o + o;
+}
+
+// G w Gt for input channels c to c+16 and outputs o to o+16, in u from output `at` on. Meanwhile the weights of next_c and next_o come
+// from memory, if there are any: they lie in more rows than a processor foresees.
+static void WINO(weights_block)(const struct WINO(wino) *p, long c, long o, struct weights u, long at, long next_c, long next_o) {
 	float taps[TAPS][BLOCK][BLOCK] __attribute__((aligned(64)));
 	float half[3 * SIDE * VL] __attribute__((aligned(64)));
-	const long c0 = piece * BLOCK;
-	for (long o = 0; o < p->o; o += BLOCK) {
-		for (int k = 0; k < TAPS; k++) {
-			if (!p->backward) {
-				for (int i = 0; i < BLOCK; i++)
-					memcpy(taps[k][i], p->w + (k * p->c + c0 + i) * p->o + o, sizeof taps[k][i]);
-				continue;
-			}
-			const float *w = p->w + ((TAPS - 1 - k) * p->o + o) * p->c + c0;
-			for (int j = 0; j < BLOCK; j++)
-				for (int i = 0; i < BLOCK; i++)
-					taps[k][i][j] = w[j * p->c + i];
+	for (int k = 0; k < TAPS; k++)
+		for (int i = 0; i < BLOCK; i++) {
+			const float *w = WINO(weights_row)(p, k, c, o, i);
+			if (!p->backward)
+				memcpy(taps[k][i], w, sizeof taps[k][i]);
+			else
+				for (int j = 0; j < BLOCK; j++)
+					taps[k][j][i] = w[j];
 		}
-		for (int i = 0; i < BLOCK; i++)
-			for (int v = 0; v < BLOCK; v += VL) {
+	for (int i = 0; i < BLOCK; i++) {
+		if (next_c < p->c && next_o < p->o)
+			for (int k = 0; k < TAPS; k++)
+				__builtin_prefetch(WINO(weights_row)(p, k, next_c, next_o, i));
+		for (int v = 0; v < BLOCK; v += VL) {
 #pragma GCC unroll 3
-				for (int j = 0; j < 3; j++) {
-					const vec w[3] = {load(&taps[j][i][v]), load(&taps[3 + j][i][v]), load(&taps[6 + j][i][v])};
-					WINO(transform_weights)(w, half + j * VL, 3 * VL);
-				}
-				float *u = p->u + ((o + v) / p->wide * p->depth + (c0 + i) / per(p->products)) * p->wide + (o + v) % p->wide;
-#pragma GCC unroll 6
-				for (int r = 0; r < SIDE; r++) {
-					const float *h = half + r * 3 * VL;
-					const vec w[3] = {load(h), load(h + VL), load(h + 2 * VL)};
-					if (p->products == FP32) {
-						WINO(transform_weights)(w, u + r * SIDE * p->u_stride, p->u_stride);
-						continue;
-					}
-					float whole[SIDE * VL] __attribute__((aligned(64)));
-					WINO(transform_weights)(w, whole, VL);
-					for (int j = 0; j < SIDE; j++)
-						pair_weights(u + (r * SIDE + j) * p->u_stride, load(whole + j * VL), i % 2);
-				}
+			for (int j = 0; j < 3; j++) {
+				const vec w[3] = {load(&taps[j][i][v]), load(&taps[3 + j][i][v]), load(&taps[6 + j][i][v])};
+				WINO(transform_weights)(w, half + j * VL, 3 * VL);
 			}
+			float *to = weights_of(u, (c + i) / per(p->products), at + v);
+#pragma GCC unroll 6
+			for (int r = 0; r < SIDE; r++) {
+				const float *h = half + r * 3 * VL;
+				const vec w[3] = {load(h), load(h + VL), load(h + 2 * VL)};
+				if (p->products == FP32) {
+					WINO(transform_weights)(w, to + r * SIDE * u.stride, u.stride);
+					continue;
+				}
+				float whole[SIDE * VL] __attribute__((aligned(64)));
+				WINO(transform_weights)(w, whole, VL);
+				for (int j = 0; j < SIDE; j++)
+					pair_weights(to + (r * SIDE + j) * u.stride, load(whole + j * VL), i % 2);
+			}
+		}
 	}
 }
 
-INLINE void WINO(chunk_products)(const int products, const int rows, const int cols, const struct WINO(wino) *p, long n, struct tiles v, struct tiles m, struct ahead *f) {
-	const long blocks = p->c / BLOCK, wides = p->o / (cols * VL);
+// U for 16 input channels.
+static void WINO(weights_piece)(void *context, long piece, int worker) {
+	const struct WINO(wino) *p = context;
+	(void)worker;
+	const long c = piece * BLOCK;
+	for (long o = 0; o < p->o; o += BLOCK)
+		WINO(weights_block)(p, c, o, p->u, o, c, o + BLOCK);
+}
+
+// M for n tiles and all outputs of u.
+INLINE void WINO(chunk_products)(const int products, const int rows, const int cols, const struct WINO(wino) *p, long n, struct tiles v, struct weights u, struct tiles m, struct ahead *f) {
+	const long blocks = p->c / BLOCK, wides = u.outputs / (cols * VL);
 	const long share = fetch_share(f, XI * wides * ((n + rows - 1) / rows));
 	for (long xi = 0; xi < XI; xi++)
 		for (long ob = 0; ob < wides; ob++) {
-			const float *u = p->u + xi * p->u_stride + ob * p->depth * cols * VL;
+			const float *w = u.at + xi * u.stride + ob * u.depth * cols * VL;
 			for (long t = 0; t < n; t += rows) {
 				fetch(f, share);
-				product(products, rows, cols, v.at + xi * v.stride + t * v.block, v.pitch * v.block, blocks, u, m.at + xi * m.stride + (ob * m.pitch + t) * cols * VL);
+				product(products, rows, cols, v.at + xi * v.stride + t * v.block, v.pitch * v.block, blocks, w, m.at + xi * m.stride + (ob * m.pitch + t) * cols * VL);
 			}
 		}
 }
 
-static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct tiles v, struct tiles m, struct ahead *f) {
-	const int wide = COLS * VL <= BLOCK || p->wide == COLS * VL, is_long = p->depth > SHORT;
+static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct tiles v, struct weights u, struct tiles m, struct ahead *f) {
+	const int wide = COLS * VL <= BLOCK || u.wide == COLS * VL, is_long = u.depth > SHORT;
 	const int pairs = HAS_BF16 && p->products == BF16;
 	if (pairs && wide)
-		is_long ? WINO(chunk_products)(BF16, LONG_ROWS, COLS, p, n, v, m, f) : WINO(chunk_products)(BF16, ROWS, COLS, p, n, v, m, f);
+		is_long ? WINO(chunk_products)(BF16, LONG_ROWS, COLS, p, n, v, u, m, f) : WINO(chunk_products)(BF16, ROWS, COLS, p, n, v, u, m, f);
 	else if (pairs)
-		WINO(chunk_products)(BF16, LONG_ROWS, 1, p, n, v, m, f);
+		WINO(chunk_products)(BF16, LONG_ROWS, 1, p, n, v, u, m, f);
 	else if (wide)
-		is_long ? WINO(chunk_products)(FP32, LONG_ROWS, COLS, p, n, v, m, f) : WINO(chunk_products)(FP32, ROWS, COLS, p, n, v, m, f);
+		is_long ? WINO(chunk_products)(FP32, LONG_ROWS, COLS, p, n, v, u, m, f) : WINO(chunk_products)(FP32, ROWS, COLS, p, n, v, u, m, f);
 	else
-		WINO(chunk_products)(FP32, LONG_ROWS, 1, p, n, v, m, f);
+		WINO(chunk_products)(FP32, LONG_ROWS, 1, p, n, v, u, m, f);
 }
 
 // The chunks of one piece: transform tiles, multiply, transform back.
 static void WINO(piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
-	struct tiles v = tiles_at(NULL, p->chunk, p->depth, BLOCK / per(p->products)), m = tiles_at(NULL, p->chunk, p->o, p->wide);
+	struct tiles v = tiles_at(NULL, p->chunk, p->u.depth, BLOCK / per(p->products)), m = tiles_at(NULL, p->chunk, p->o, p->u.wide);
 	struct tiles few = few_tiles(p->products, p->c, BLOCK);
 	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(m) + WINO(tiles_floats)(few) + 2 * p->o);
 	v.at = scratch;
@@ -476,22 +495,67 @@ static void WINO(piece)(void *context, long piece, int worker) {
 		struct ahead f = {.n = 0};
 		fetch_sink(&f, &p->out, first * pixels * p->o, n * pixels * p->o);
 		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
-		WINO(chunk_products_any)(p, n, v, m, &f);
-		WINO(output_tiles)(&p->grid, &p->out, p->o, first, n, m, sums);
+		WINO(chunk_products_any)(p, n, v, p->u, m, &f);
+		WINO(output_tiles)(&p->grid, &p->out, p->o, 0, p->o, first, n, m, sums);
 		if (p->out.mode & SUM)
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);
 	}
 }
 
+// Few tiles beside the weights: they are transformed first, ...
+static void WINO(tiles_piece)(void *context, long piece, int worker) {
+	const struct WINO(wino) *p = context;
+	const long first = piece * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
+	struct tiles v = p->v, few = few_tiles(p->products, p->c, BLOCK);
+	v.at += first * v.block;
+	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few));
+	WINO(input_numbers)(p->products, 0, &p->grid, &p->in, p->c, first, n, v, few);
+}
+
+// ... then a piece takes some outputs, whose weights stay in the cache.
+static void WINO(outputs_piece)(void *context, long piece, int worker) {
+	const struct WINO(wino) *p = context;
+	const long outputs = p->outputs, from = piece * outputs, tiles = p->grid.tiles;
+	struct weights u = weights_at(NULL, p->u.depth, outputs, p->u.wide);
+	struct tiles m = tiles_at(NULL, p->v.pitch, outputs, u.wide);
+	u.at = pool_scratch(p->pool, worker, XI * u.stride + WINO(tiles_floats)(m) + 2 * outputs);
+	m.at = u.at + XI * u.stride;
+	float *sums = m.at + WINO(tiles_floats)(m);
+	memset(sums, 0, sizeof(float) * 2 * (size_t)outputs);
+	for (long o = 0; o < outputs; o += BLOCK)
+		for (long c = 0; c < p->c; c += BLOCK)
+			WINO(weights_block)(p, c, from + o, u, o, c + BLOCK, from + o);
+	struct ahead none = {.n = 0};
+	WINO(chunk_products_any)(p, tiles, p->v, u, m, &none);
+	for (long t = 0; t < tiles; t += p->chunk) {
+		struct tiles some = m;
+		some.at += t * m.block;
+		WINO(output_tiles)(&p->grid, &p->out, p->o, from, outputs, t, at_most(p->chunk, tiles - t), some, sums);
+		if (p->out.mode & SUM) {
+			add_up(p->out.sums + from, sums, outputs);
+			add_up(p->out.sums + p->o + from, sums + outputs, outputs);
+		}
+	}
+}
+
 static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	p->pool = pool;
-	p->wide = wide_of(p->o);
-	p->chunk = at_most(round_up(p->grid.tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE));
+	p->u = weights_at(NULL, p->c / per(p->products), p->o, wide_of(p->o));
+	const int few = !p->kept && 2 * p->grid.tiles <= at_most(p->c, p->o);
+	p->chunk = few ? FEW_CHUNK : at_most(round_up(p->grid.tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE));
 	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
 	p->pieces = at_most(p->chunks, WINO_PIECES);
-	p->depth = p->c / per(p->products);
-	p->u_stride = p->depth * p->o + BLOCK;
-	p->u = p->kept ? p->kept : pool_shared(pool, WEIGHTS, XI * p->u_stride * (long)sizeof(float));
+	if (few) {
+		p->v = tiles_at(NULL, round_up(p->grid.tiles, LONG_ROWS), p->u.depth, BLOCK / per(p->products));
+		p->v.at = pool_shared(pool, TILES, WINO(tiles_floats)(p->v) * (long)sizeof(float));
+		p->outputs = at_least(BLOCK, p->u.wide);
+		if (p->out.mode & SUM)
+			memset(p->out.sums, 0, sizeof(double) * 2 * (size_t)p->o);
+		pool_run(pool, WINO(tiles_piece), p, p->chunks);
+		pool_run(pool, WINO(outputs_piece), p, p->o / p->outputs);
+		return;
+	}
+	p->u.at = p->kept ? p->kept : pool_shared(pool, WEIGHTS, XI * p->u.stride * (long)sizeof(float));
 	if (p->out.mode & SUM)
 		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
 	_Static_assert(XI <= (int)KEPT_XI && (int)BLOCK == KEPT_PAD, "kept weights have no room");
@@ -521,35 +585,36 @@ struct WINO(grad) {
 	struct source in, grad;
 	float *dw;
 	long chunk, chunks, pieces;
-	float *du;           // [pieces][xi][o/wide][c][wide]
+	long channels;       // of a dU: all, or a slice's
+	float *du;           // [pieces][xi][o/wide][channels][wide]; NULL if it is no longer needed than a piece takes
 	long du_stride;      // of xi
 	double *bias;        // [pieces][o], or NULL
 	struct tiles v, z;   // of a round
 	long first, n;       // tiles of a round
 };
 
-// dU += Vt Z for one xi over n tiles, or pairs of tiles.
-INLINE void WINO(grad_products)(const int products, const int rows, const int cols, const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
+// dU += Vt Z for one xi and `channels` input channels, v being the first one's, over n tiles, or pairs of tiles.
+INLINE void WINO(grad_products)(const int products, const int rows, const int cols, const struct WINO(grad) *p, long xi, long channels, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
 	for (long ob = 0; ob < p->o / (cols * VL); ob++)
-		for (long c = 0; c < p->c; c += BLOCK)
+		for (long c = 0; c < channels; c += BLOCK)
 #pragma GCC unroll 1
 			for (int r = 0; r < BLOCK; r += rows) {
 				fetch(f, share);
-				grad_product(products, rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du + xi * p->du_stride + (ob * p->c + c + r) * cols * VL, first);
+				grad_product(products, rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du + xi * p->du_stride + (ob * p->channels + c + r) * cols * VL, first);
 			}
 }
 
-static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
+static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long channels, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
 	const int wide = COLS * VL <= BLOCK || p->wide == COLS * VL;
 	const int pairs = HAS_BF16 && p->products == BF16;
 	if (pairs && wide)
-		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, channels, n, v, z, du, first, f, share);
 	else if (pairs)
-		WINO(grad_products)(BF16, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(BF16, GRAD_ROWS, 1, p, xi, channels, n, v, z, du, first, f, share);
 	else if (wide)
-		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, channels, n, v, z, du, first, f, share);
 	else
-		WINO(grad_products)(FP32, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, GRAD_ROWS, 1, p, xi, channels, n, v, z, du, first, f, share);
 }
 
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
@@ -580,7 +645,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		fetch_source(&f, &p->grad, next * pixels * p->o, more * pixels * p->o);
 		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / GRAD_ROWS));
 		for (long xi = 0; xi < XI; xi++)
-			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
+			WINO(grad_products_any)(p, xi, p->c, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
 	}
 }
 
@@ -603,49 +668,58 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 		add_up(p->bias + (p->first / p->chunk + piece) * p->o, sums, p->o);
 }
 
-// ... then every xi is a piece, whose dU stays in the cache.
-static void WINO(grad_xi_piece)(void *context, long xi, int worker) {
-	const struct WINO(grad) *p = context;
-	(void)worker;
-	struct ahead none = {.n = 0};
-	const long numbers = numbers_of(p->products, p->n);
-	for (long t = 0; t < numbers; t += ROUND_STEP) {
-		struct tiles v = p->v, z = p->z;
-		v.at += t * v.block;
-		z.at += t * z.block;
-		WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, numbers - t), v, z, p->du, p->first + t == 0, &none, 0);
-	}
-}
-
-// dw = Gt dU G, the dU of all pieces added in their order, for 16 input channels.
-static void WINO(grad_weights_piece)(void *context, long piece, int worker) {
-	const struct WINO(grad) *p = context;
-	(void)worker;
+// dw = Gt dU G, the dU of all pieces added in their order, for 16 input channels, c to c+16; du is the first one's.
+static void WINO(weights_back)(const struct WINO(grad) *p, long c, const float *du) {
 	float half[3 * SIDE * VL] __attribute__((aligned(64)));
 	for (long ob = 0; ob < p->o / p->wide; ob++)
-		for (long c = piece * BLOCK; c < (piece + 1) * BLOCK; c++)
+		for (long i = 0; i < BLOCK; i++)
 			for (long v = 0; v < p->wide; v += VL) {
-				const float *at = p->du + (ob * p->c + c) * p->wide + v;
+				const float *at = du + (ob * p->channels + i) * p->wide + v;
 #pragma GCC unroll 6
 				for (int j = 0; j < SIDE; j++) {
 					vec m[SIDE], w[3];
-					UNROLL for (int i = 0; i < SIDE; i++) m[i] = load(at + (i * SIDE + j) * p->du_stride);
+					UNROLL for (int r = 0; r < SIDE; r++) m[r] = load(at + (r * SIDE + j) * p->du_stride);
 					for (long k = 1; k < p->pieces; k++) {
 						const float *d = at + (k * XI + j) * p->du_stride;
-						UNROLL for (int i = 0; i < SIDE; i++) m[i] += load(d + i * SIDE * p->du_stride);
+						UNROLL for (int r = 0; r < SIDE; r++) m[r] += load(d + r * SIDE * p->du_stride);
 					}
 					WINO(transform_back)(m, w);
-					UNROLL for (int i = 0; i < 3; i++) store(half + (i * SIDE + j) * VL, w[i]);
+					UNROLL for (int r = 0; r < 3; r++) store(half + (r * SIDE + j) * VL, w[r]);
 				}
 #pragma GCC unroll 3
-				for (int i = 0; i < 3; i++) {
+				for (int r = 0; r < 3; r++) {
 					vec m[SIDE], w[3];
-					UNROLL for (int j = 0; j < SIDE; j++) m[j] = load(half + (i * SIDE + j) * VL);
+					UNROLL for (int j = 0; j < SIDE; j++) m[j] = load(half + (r * SIDE + j) * VL);
 					WINO(transform_back)(m, w);
-					float *dw = p->dw + (i * 3 * p->c + c) * p->o + ob * p->wide + v;
+					float *dw = p->dw + (r * 3 * p->c + c + i) * p->o + ob * p->wide + v;
 					UNROLL for (int j = 0; j < 3; j++) store(dw + j * p->c * p->o, w[j]);
 				}
 			}
+}
+
+// For 16 input channels of a dU of all.
+static void WINO(grad_weights_piece)(void *context, long piece, int worker) {
+	const struct WINO(grad) *p = context;
+	(void)worker;
+	const long c = piece * BLOCK;
+	WINO(weights_back)(p, c, p->du + c * p->wide);
+}
+
+// ... then a piece takes a few input channels, whose dU stays in the cache.
+static void WINO(grad_channels_piece)(void *context, long piece, int worker) {
+	const struct WINO(grad) *p = context;
+	const long c = piece * BLOCK, numbers = numbers_of(p->products, p->n);
+	float *du = p->du ? p->du + piece * XI * p->du_stride : pool_scratch(p->pool, worker, XI * p->du_stride);
+	struct ahead none = {.n = 0};
+	for (long xi = 0; xi < XI; xi++)
+		for (long t = 0; t < numbers; t += ROUND_STEP) {
+			struct tiles v = p->v, z = p->z;
+			v.at += c * v.pitch + t * v.block;
+			z.at += t * z.block;
+			WINO(grad_products_any)(p, xi, BLOCK, at_most(ROUND_STEP, numbers - t), v, z, du, p->first + t == 0, &none, 0);
+		}
+	if (p->first + p->n == p->grid.tiles)
+		WINO(weights_back)(p, c, du);
 }
 
 static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
@@ -654,13 +728,15 @@ static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
 	p.chunk = at_most(p.grid.tiles, (by_tiles ? 32 : 16) * (4 / TILE));
 	p.chunks = (p.grid.tiles + p.chunk - 1) / p.chunk;
 	p.pieces = by_tiles ? at_most(p.chunks, at_least(4, at_most(16, 16384 / (p.c * p.o)))) : 1;
-	p.du_stride = p.c * p.o + BLOCK;
-	p.du = pool_shared(pool, PARTIALS, p.pieces * XI * p.du_stride * (long)sizeof(float));
+	p.channels = by_tiles ? p.c : BLOCK;
+	p.du_stride = p.channels * p.o + BLOCK;
 	const long bias_pieces = by_tiles ? p.pieces : p.chunks;
 	if (job->dbias)
 		p.bias = sum_partials(pool, p.o, bias_pieces);
 	if (by_tiles) {
+		p.du = pool_shared(pool, PARTIALS, p.pieces * XI * p.du_stride * (long)sizeof(float));
 		pool_run(pool, WINO(grad_tiles_piece), &p, p.pieces);
+		pool_run(pool, WINO(grad_weights_piece), &p, p.c / BLOCK);
 	} else {
 		const long round = at_most(p.grid.tiles, at_least(1, ROUND_FLOATS / (XI * (p.c + p.o) * p.chunk)) * p.chunk);
 		const long numbers = numbers_of(p.products, round);
@@ -668,13 +744,14 @@ static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
 		p.z = tiles_at(NULL, numbers, p.o, p.wide);
 		p.v.at = pool_shared(pool, TILES, (WINO(tiles_floats)(p.v) + WINO(tiles_floats)(p.z)) * (long)sizeof(float));
 		p.z.at = p.v.at + WINO(tiles_floats)(p.v);
+		if (round < p.grid.tiles)
+			p.du = pool_shared(pool, PARTIALS, p.c / BLOCK * XI * p.du_stride * (long)sizeof(float));
 		for (p.first = 0; p.first < p.grid.tiles; p.first += round) {
 			p.n = at_most(round, p.grid.tiles - p.first);
 			pool_run(pool, WINO(grad_round_piece), &p, (p.n + p.chunk - 1) / p.chunk);
-			pool_run(pool, WINO(grad_xi_piece), &p, XI);
+			pool_run(pool, WINO(grad_channels_piece), &p, p.c / BLOCK);
 		}
 	}
-	pool_run(pool, WINO(grad_weights_piece), &p, p.c / BLOCK);
 	if (job->dbias)
 		reduce_floats(job->dbias, p.bias, p.o, bias_pieces);
 }
