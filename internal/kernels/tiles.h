@@ -43,8 +43,8 @@ INLINE float *tiles_of(struct tiles v, long t, long c) {
 	return v.at + (c / v.block * v.pitch + t) * v.block + c % v.block;
 }
 
-// Transformed weights: element xi of input channel c and output o lies at at[xi*stride + (o/wide*depth + c)*wide + o%wide]. With pairs,
-// depth and c count those.
+// Transformed weights, or their gradients: element xi of input channel c and output o lies at
+// at[xi*stride + (o/wide*depth + c)*wide + o%wide]. With pairs, which gradients never are, depth and c count those.
 struct weights {
 	float *at;
 	long stride, depth, outputs, wide;

@@ -378,12 +378,11 @@ struct WINO(wino) {
 	struct source in;
 	struct sink out;
 	long chunk, chunks, pieces;
-	struct weights u;
+	struct weights u;   // of all outputs; where tiles are few, of those of a piece
 	float *kept;        // as in struct job
 	int made;
 	double *sums;       // [pieces][2*o]
 	struct tiles v;     // of all tiles, where there are few
-	long outputs;       // of a piece then
 };
 
 static int WINO(can)(const struct job *job) {
@@ -515,8 +514,8 @@ static void WINO(tiles_piece)(void *context, long piece, int worker) {
 // ... then a piece takes some outputs, whose weights stay in the cache.
 static void WINO(outputs_piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
-	const long outputs = p->outputs, from = piece * outputs, tiles = p->grid.tiles;
-	struct weights u = weights_at(NULL, p->u.depth, outputs, p->u.wide);
+	struct weights u = p->u;
+	const long outputs = u.outputs, from = piece * outputs, tiles = p->grid.tiles;
 	struct tiles m = tiles_at(NULL, p->v.pitch, outputs, u.wide);
 	u.at = pool_scratch(p->pool, worker, XI * u.stride + WINO(tiles_floats)(m) + 2 * outputs);
 	m.at = u.at + XI * u.stride;
@@ -540,19 +539,19 @@ static void WINO(outputs_piece)(void *context, long piece, int worker) {
 
 static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	p->pool = pool;
-	p->u = weights_at(NULL, p->c / per(p->products), p->o, wide_of(p->o));
 	const int few = !p->kept && 2 * p->grid.tiles <= at_most(p->c, p->o);
+	const long wide = wide_of(p->o);
+	p->u = weights_at(NULL, p->c / per(p->products), few ? at_least(BLOCK, wide) : p->o, wide);
 	p->chunk = few ? FEW_CHUNK : at_most(round_up(p->grid.tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE));
 	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
 	p->pieces = at_most(p->chunks, WINO_PIECES);
 	if (few) {
 		p->v = tiles_at(NULL, round_up(p->grid.tiles, LONG_ROWS), p->u.depth, BLOCK / per(p->products));
 		p->v.at = pool_shared(pool, TILES, WINO(tiles_floats)(p->v) * (long)sizeof(float));
-		p->outputs = at_least(BLOCK, p->u.wide);
 		if (p->out.mode & SUM)
 			memset(p->out.sums, 0, sizeof(double) * 2 * (size_t)p->o);
 		pool_run(pool, WINO(tiles_piece), p, p->chunks);
-		pool_run(pool, WINO(outputs_piece), p, p->o / p->outputs);
+		pool_run(pool, WINO(outputs_piece), p, p->o / p->u.outputs);
 		return;
 	}
 	p->u.at = p->kept ? p->kept : pool_shared(pool, WEIGHTS, XI * p->u.stride * (long)sizeof(float));
@@ -580,49 +579,47 @@ static void WINO(conv_grad_data)(struct pool *pool, const struct job *job) {
 struct WINO(grad) {
 	struct pool *pool;
 	struct grid grid;
-	long c, o, wide;
+	long c, o;
 	int products;
 	struct source in, grad;
 	float *dw;
 	long chunk, chunks, pieces;
-	long channels;       // of a dU: all, or a slice's
-	float *du;           // [pieces][xi][o/wide][channels][wide]; NULL if it is no longer needed than a piece takes
-	long du_stride;      // of xi
+	struct weights du;   // one for each of the pieces, or for each 16 input channels; at NULL: in the scratch memory of what makes it
 	double *bias;        // [pieces][o], or NULL
 	struct tiles v, z;   // of a round
 	long first, n;       // tiles of a round
 };
 
-// dU += Vt Z for one xi and `channels` input channels, v being the first one's, over n tiles, or pairs of tiles.
-INLINE void WINO(grad_products)(const int products, const int rows, const int cols, const struct WINO(grad) *p, long xi, long channels, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
+// dU += Vt Z for one xi and the input channels of dU, v being the first one's, over n tiles, or pairs of tiles.
+INLINE void WINO(grad_products)(const int products, const int rows, const int cols, const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, struct weights du, int first, struct ahead *f, long share) {
 	for (long ob = 0; ob < p->o / (cols * VL); ob++)
-		for (long c = 0; c < channels; c += BLOCK)
+		for (long c = 0; c < du.depth; c += BLOCK)
 #pragma GCC unroll 1
 			for (int r = 0; r < BLOCK; r += rows) {
 				fetch(f, share);
-				grad_product(products, rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du + xi * p->du_stride + (ob * p->channels + c + r) * cols * VL, first);
+				grad_product(products, rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du.at + xi * du.stride + (ob * du.depth + c + r) * cols * VL, first);
 			}
 }
 
-static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long channels, long n, struct tiles v, struct tiles z, float *du, int first, struct ahead *f, long share) {
-	const int wide = COLS * VL <= BLOCK || p->wide == COLS * VL;
+static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, struct weights du, int first, struct ahead *f, long share) {
+	const int wide = COLS * VL <= BLOCK || du.wide == COLS * VL;
 	const int pairs = HAS_BF16 && p->products == BF16;
 	if (pairs && wide)
-		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, channels, n, v, z, du, first, f, share);
+		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else if (pairs)
-		WINO(grad_products)(BF16, GRAD_ROWS, 1, p, xi, channels, n, v, z, du, first, f, share);
+		WINO(grad_products)(BF16, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 	else if (wide)
-		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, channels, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else
-		WINO(grad_products)(FP32, GRAD_ROWS, 1, p, xi, channels, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 }
 
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
 static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
 	const long numbers = numbers_of(p->products, p->chunk);
-	struct tiles v = tiles_at(NULL, numbers, p->c, BLOCK), z = tiles_at(NULL, numbers, p->o, p->wide);
-	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->wide);
+	struct tiles v = tiles_at(NULL, numbers, p->c, BLOCK), z = tiles_at(NULL, numbers, p->o, p->du.wide);
+	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->du.wide);
 	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(z) + WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
 	v.at = scratch;
 	z.at = v.at + WINO(tiles_floats)(v);
@@ -631,7 +628,8 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
-	float *du = p->du + piece * XI * p->du_stride;
+	struct weights du = p->du;
+	du.at += piece * XI * du.stride;
 	const long pixels = TILE * TILE, begin = cut_at(p->chunks, p->pieces, piece), end = cut_at(p->chunks, p->pieces, piece + 1);
 	for (long k = begin; k < end; k++) {
 		const long first = k * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
@@ -643,9 +641,9 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		struct ahead f = {.n = 0};
 		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
 		fetch_source(&f, &p->grad, next * pixels * p->o, more * pixels * p->o);
-		const long share = fetch_share(&f, XI * (p->o / p->wide) * (p->c / GRAD_ROWS));
+		const long share = fetch_share(&f, XI * (p->o / p->du.wide) * (p->c / GRAD_ROWS));
 		for (long xi = 0; xi < XI; xi++)
-			WINO(grad_products_any)(p, xi, p->c, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
+			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
 	}
 }
 
@@ -656,7 +654,7 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 	struct tiles v = p->v, z = p->z;
 	v.at += t / per(p->products) * v.block;
 	z.at += t / per(p->products) * z.block;
-	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->wide);
+	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->du.wide);
 	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
 	few_z.at = few.at + WINO(tiles_floats)(few);
 	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
@@ -668,20 +666,20 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 		add_up(p->bias + (p->first / p->chunk + piece) * p->o, sums, p->o);
 }
 
-// dw = Gt dU G, the dU of all pieces added in their order, for 16 input channels, c to c+16; du is the first one's.
-static void WINO(weights_back)(const struct WINO(grad) *p, long c, const float *du) {
+// dw = Gt dU G, the dU of all pieces added in their order, for 16 input channels, c to c+16, which are those from `from` on in dU.
+static void WINO(weights_back)(const struct WINO(grad) *p, long c, struct weights du, long from) {
 	float half[3 * SIDE * VL] __attribute__((aligned(64)));
-	for (long ob = 0; ob < p->o / p->wide; ob++)
+	for (long o = 0; o < p->o; o += du.wide)
 		for (long i = 0; i < BLOCK; i++)
-			for (long v = 0; v < p->wide; v += VL) {
-				const float *at = du + (ob * p->channels + i) * p->wide + v;
+			for (long v = 0; v < du.wide; v += VL) {
+				const float *at = weights_of(du, from + i, o + v);
 #pragma GCC unroll 6
 				for (int j = 0; j < SIDE; j++) {
 					vec m[SIDE], w[3];
-					UNROLL for (int r = 0; r < SIDE; r++) m[r] = load(at + (r * SIDE + j) * p->du_stride);
+					UNROLL for (int r = 0; r < SIDE; r++) m[r] = load(at + (r * SIDE + j) * du.stride);
 					for (long k = 1; k < p->pieces; k++) {
-						const float *d = at + (k * XI + j) * p->du_stride;
-						UNROLL for (int r = 0; r < SIDE; r++) m[r] += load(d + r * SIDE * p->du_stride);
+						const float *d = at + (k * XI + j) * du.stride;
+						UNROLL for (int r = 0; r < SIDE; r++) m[r] += load(d + r * SIDE * du.stride);
 					}
 					WINO(transform_back)(m, w);
 					UNROLL for (int r = 0; r < 3; r++) store(half + (r * SIDE + j) * VL, w[r]);
@@ -691,7 +689,7 @@ static void WINO(weights_back)(const struct WINO(grad) *p, long c, const float *
 					vec m[SIDE], w[3];
 					UNROLL for (int j = 0; j < SIDE; j++) m[j] = load(half + (r * SIDE + j) * VL);
 					WINO(transform_back)(m, w);
-					float *dw = p->dw + (r * 3 * p->c + c + i) * p->o + ob * p->wide + v;
+					float *dw = p->dw + (r * 3 * p->c + c + i) * p->o + o + v;
 					UNROLL for (int j = 0; j < 3; j++) store(dw + j * p->c * p->o, w[j]);
 				}
 			}
@@ -702,50 +700,50 @@ static void WINO(grad_weights_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
 	(void)worker;
 	const long c = piece * BLOCK;
-	WINO(weights_back)(p, c, p->du + c * p->wide);
+	WINO(weights_back)(p, c, p->du, c);
 }
 
 // ... then a piece takes a few input channels, whose dU stays in the cache.
 static void WINO(grad_channels_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
 	const long c = piece * BLOCK, numbers = numbers_of(p->products, p->n);
-	float *du = p->du ? p->du + piece * XI * p->du_stride : pool_scratch(p->pool, worker, XI * p->du_stride);
+	struct weights du = p->du;
+	du.at = du.at ? du.at + piece * XI * du.stride : pool_scratch(p->pool, worker, XI * du.stride);
 	struct ahead none = {.n = 0};
 	for (long xi = 0; xi < XI; xi++)
 		for (long t = 0; t < numbers; t += ROUND_STEP) {
 			struct tiles v = p->v, z = p->z;
 			v.at += c * v.pitch + t * v.block;
 			z.at += t * z.block;
-			WINO(grad_products_any)(p, xi, BLOCK, at_most(ROUND_STEP, numbers - t), v, z, du, p->first + t == 0, &none, 0);
+			WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, numbers - t), v, z, du, p->first + t == 0, &none, 0);
 		}
 	if (p->first + p->n == p->grid.tiles)
-		WINO(weights_back)(p, c, du);
+		WINO(weights_back)(p, c, du, 0);
 }
 
 static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
-	struct WINO(grad) p = {.pool = pool, .grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .wide = wide_of(job->o), .in = job->in, .grad = job->grad, .dw = job->dw, .products = job->products};
+	struct WINO(grad) p = {.pool = pool, .grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .in = job->in, .grad = job->grad, .dw = job->dw, .products = job->products};
 	const int by_tiles = p.c * p.o <= MOST_BY_TILES;
 	p.chunk = at_most(p.grid.tiles, (by_tiles ? 32 : 16) * (4 / TILE));
 	p.chunks = (p.grid.tiles + p.chunk - 1) / p.chunk;
 	p.pieces = by_tiles ? at_most(p.chunks, at_least(4, at_most(16, 16384 / (p.c * p.o)))) : 1;
-	p.channels = by_tiles ? p.c : BLOCK;
-	p.du_stride = p.channels * p.o + BLOCK;
+	p.du = weights_at(NULL, by_tiles ? p.c : BLOCK, p.o, wide_of(p.o));
 	const long bias_pieces = by_tiles ? p.pieces : p.chunks;
 	if (job->dbias)
 		p.bias = sum_partials(pool, p.o, bias_pieces);
 	if (by_tiles) {
-		p.du = pool_shared(pool, PARTIALS, p.pieces * XI * p.du_stride * (long)sizeof(float));
+		p.du.at = pool_shared(pool, PARTIALS, p.pieces * XI * p.du.stride * (long)sizeof(float));
 		pool_run(pool, WINO(grad_tiles_piece), &p, p.pieces);
 		pool_run(pool, WINO(grad_weights_piece), &p, p.c / BLOCK);
 	} else {
 		const long round = at_most(p.grid.tiles, at_least(1, ROUND_FLOATS / (XI * (p.c + p.o) * p.chunk)) * p.chunk);
 		const long numbers = numbers_of(p.products, round);
 		p.v = tiles_at(NULL, numbers, p.c, BLOCK);
-		p.z = tiles_at(NULL, numbers, p.o, p.wide);
+		p.z = tiles_at(NULL, numbers, p.o, p.du.wide);
 		p.v.at = pool_shared(pool, TILES, (WINO(tiles_floats)(p.v) + WINO(tiles_floats)(p.z)) * (long)sizeof(float));
 		p.z.at = p.v.at + WINO(tiles_floats)(p.v);
 		if (round < p.grid.tiles)
-			p.du = pool_shared(pool, PARTIALS, p.c / BLOCK * XI * p.du_stride * (long)sizeof(float));
+			p.du.at = pool_shared(pool, PARTIALS, p.c / BLOCK * XI * p.du.stride * (long)sizeof(float));
 		for (p.first = 0; p.first < p.grid.tiles; p.first += round) {
 			p.n = at_most(round, p.grid.tiles - p.first);
 			pool_run(pool, WINO(grad_round_piece), &p, (p.n + p.chunk - 1) / p.chunk);
