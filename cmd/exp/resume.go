@@ -51,6 +51,9 @@ func resumeRun(ctx context.Context, a *app, o *RunOptions, ref string) error {
 	}
 	file := recordedFile(old)
 	o.texts = map[string]string{file: text}
+	if old.EpochsDone > 0 { // the weights that it began with are read no more, and may be gone
+		o.set = append(o.set, `init.from=""`)
+	}
 	loaded, plans, err := a.planAll(&o.experimentFlags, []string{file})
 	if err != nil {
 		return err

@@ -56,6 +56,14 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// again is `exp` once more where a process is, to its end.
+func again(cmd *exec.Cmd, args ...string) (string, error) {
+	next := exec.Command(cmd.Path, args...)
+	next.Dir = cmd.Dir
+	out, err := next.CombinedOutput()
+	return string(out), err
+}
+
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
@@ -158,14 +166,8 @@ func TestStoppedFromOutside(t *testing.T) {
 // TestAKilledRunGoesOn compares with one that was left alone; what is measured by the clock aside, they are the same.
 func TestAKilledRunGoesOn(t *testing.T) {
 	cmd := program(t, "run", "tiny.yaml", "-s", "train.epochs=100", "--name", "cut")
-	again := func(args ...string) (string, error) {
-		next := exec.Command(cmd.Path, args...)
-		next.Dir = cmd.Dir
-		out, err := next.CombinedOutput()
-		return string(out), err
-	}
 	started(t, cmd, "\nepoch   3/100")
-	if out, err := again("resume", "cut"); err == nil || !strings.Contains(out, "is under way") {
+	if out, err := again(cmd, "resume", "cut"); err == nil || !strings.Contains(out, "is under way") {
 		t.Errorf("while it runs: %v\n%s", err, out)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -176,28 +178,57 @@ func TestAKilledRunGoesOn(t *testing.T) {
 	if cut.Status != tracking.Interrupted || cut.EpochsDone < 3 || cut.EpochsDone >= 100 {
 		t.Fatalf("killed, it is %+v", cut)
 	}
-	if out, err := again("resume", "cut"); err != nil || !strings.Contains(out, "goes on after epoch ") || !strings.HasSuffix(strings.Split(out, "  done  ")[0], "cut") {
+	if out, err := again(cmd, "resume", "cut"); err != nil || !strings.Contains(out, "goes on after epoch ") || !strings.HasSuffix(strings.Split(out, "  done  ")[0], "cut") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	whole := onlyRun(t, cmd)
 	if whole.ID != cut.ID || whole.Status != tracking.Done || whole.EpochsDone != 100 || whole.Error != "" {
 		t.Errorf("in the end it is %+v", whole)
 	}
-	if out, err := again("run", "tiny.yaml", "-s", "train.epochs=100", "--name", "whole"); err != nil {
+	if out, err := again(cmd, "run", "tiny.yaml", "-s", "train.epochs=100", "--name", "whole"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := again("query", "--csv", `SELECT count(*) AS same, count(*) FILTER (WHERE a.value IS NOT DISTINCT FROM b.value) AS of
+	out, err := again(cmd, "query", "--csv", `SELECT count(*) AS same, count(*) FILTER (WHERE a.value IS NOT DISTINCT FROM b.value) AS of
 		FROM metrics a JOIN metrics b ON a.epoch = b.epoch AND a.name = b.name JOIN runs x ON x.id = a.run_id JOIN runs y ON y.id = b.run_id
 		WHERE x.name = 'cut' AND y.name = 'whole' AND a.name NOT IN ('seconds', 'examples_per_second')`)
 	if want := "same,of\n802,802\n"; err != nil || out != want {
 		t.Errorf("%v\n%s", err, out)
 	}
-	out, err = again("query", "--csv", "SELECT count(DISTINCT sha256) AS files FROM artifacts WHERE path = 'last.safetensors'")
+	out, err = again(cmd, "query", "--csv", "SELECT count(DISTINCT sha256) AS files FROM artifacts WHERE path = 'last.safetensors'")
 	if err != nil || out != "files\n1\n" {
 		t.Errorf("the weights are not the same: %v\n%s", err, out)
 	}
-	if out, err := again("resume", "whole"); err == nil || !strings.Contains(out, "is done: there is nothing to go on with; `exp rerun ") {
+	if out, err := again(cmd, "resume", "whole"); err == nil || !strings.Contains(out, "is done: there is nothing to go on with; `exp rerun ") {
 		t.Errorf("a run that is done: %v\n%s", err, out)
+	}
+}
+
+func TestARunGoesOnWithoutTheWeightsItBeganWith(t *testing.T) {
+	cmd := program(t, "run", "tiny.yaml", "-s", "train.epochs=100", "-s", "init.from=first.safetensors")
+	if out, err := again(cmd, "run", "tiny.yaml", "--db", "first/exp.db"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	found, err := filepath.Glob(filepath.Join(cmd.Dir, "first", "*", "last.safetensors"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("weights in %q, %v", found, err)
+	}
+	first := filepath.Join(cmd.Dir, "first.safetensors")
+	if err := os.Rename(found[0], first); err != nil {
+		t.Fatal(err)
+	}
+	started(t, cmd, "\nepoch   3/100")
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	if err := os.Remove(first); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := again(cmd, "resume", onlyRun(t, cmd).ID); err != nil || !strings.Contains(out, "  done  100 of 100 epochs") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if out, err := again(cmd, "query", "--csv", "SELECT value FROM params WHERE key = 'init.from'"); err != nil || out != "value\nfirst.safetensors\n" {
+		t.Errorf("how it began is no longer recorded: %v\n%s", err, out)
 	}
 }
 
