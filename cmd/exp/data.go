@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
-	"os"
-	"path/filepath"
+	"io"
 	"slices"
 	"strings"
 	"unicode"
@@ -181,12 +179,12 @@ before they are normalised.
 
 const mostShown = 1000
 
-func (a *app) showData(ctx context.Context, o *dataShowOptions, files []string) (err error) {
+func (a *app) showData(ctx context.Context, o *dataShowOptions, files []string) error {
 	if o.Count < 1 || o.Count > mostShown {
 		return usage("--count: %d is not from 1 to %d", o.Count, mostShown)
 	}
-	if strings.ToLower(filepath.Ext(o.Out)) != ".png" {
-		return usage("-o: %s does not end in .png", o.Out)
+	if _, err := ending("-o", o.Out, ".png"); err != nil {
+		return err
 	}
 	loaded, err := a.loadAll(&o.experimentFlags, files)
 	if err != nil {
@@ -209,13 +207,8 @@ func (a *app) showData(ctx context.Context, o *dataShowOptions, files []string) 
 	if err != nil {
 		return err
 	}
-	file, err := os.Create(o.Out)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	if err := png.Encode(file, drawn); err != nil {
-		return fmt.Errorf("write %s: %w", o.Out, err)
+	if err := a.toFile(o.Out, func(w io.Writer) error { return png.Encode(w, drawn) }); err != nil {
+		return fmt.Errorf("draw %s: %w", o.Out, err)
 	}
 	_, err = fmt.Fprintf(a.out, "%s: %d of %d training examples in epoch %d\n", o.Out, shown, prepared.Train.Len(), o.Epoch)
 	return err

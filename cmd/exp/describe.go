@@ -28,20 +28,23 @@ once, shortcuts beside their branches.
 		Example:           "  exp describe resnet-cifar\n  exp describe he2015 --set model.units=9 --json\n  exp describe wrn-16-4 --graph net.svg",
 		Args:              oneFile,
 		ValidArgsFunction: oneFileOnly,
-		RunE: a.run(func(_ *cobra.Command, files []string) error {
+		RunE: a.run(func(cmd *cobra.Command, files []string) error {
 			format, err := o.format()
 			if err != nil {
 				return err
 			}
-			if err := checkPicture(picture); err != nil {
-				return err
+			var form string
+			if cmd.Flags().Changed("graph") {
+				if form, err = ending("--graph", picture, ".svg", ".dot"); err != nil {
+					return err
+				}
 			}
 			loaded, err := a.loadAll(e, files)
 			if err != nil {
 				return err
 			}
-			if picture != "" {
-				if err := a.picture(picture, loaded[0].Name, loaded[0].Net); err != nil {
+			if form != "" {
+				if err := a.picture(picture, form, loaded[0].Name, loaded[0].Net); err != nil {
 					return err
 				}
 			}

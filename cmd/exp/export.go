@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,28 +113,6 @@ func exportRun(ctx context.Context, a *app, o *ExportOptions) error {
 		a.say("%s of %s in %s", count(len(runs), "run"), store.Path(), o.Out)
 	}
 	return nil
-}
-
-// toFile has something written to a file, whole or not at all, or to standard output.
-func (a *app) toFile(path string, write func(io.Writer) error) (err error) {
-	if path == "" {
-		return write(a.out)
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	buffer := bufio.NewWriter(f)
-	err = errors.Join(write(buffer), buffer.Flush(), f.Chmod(0o644), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 func exportCSV(ctx context.Context, store *tracking.Store, runs []tracking.Record, w io.Writer) error {

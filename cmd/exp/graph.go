@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -123,25 +123,21 @@ func partOf(name string) (part, short string) {
 	return part, short
 }
 
-// checkPicture refuses a file name that does not say what to draw.
-func checkPicture(file string) error {
-	if ext := filepath.Ext(file); file == "" || ext == ".svg" || ext == ".dot" {
-		return nil
-	}
-	return usage("describe: --graph %s: the file's name must end in .svg or .dot (Graphviz)", file)
-}
-
-// picture writes the net into a file, in the form that its name says.
-func (a *app) picture(file, name string, n *blocks.Net) error {
+// picture draws the net into a file, in the form that the ending of its name says.
+func (a *app) picture(file, form, name string, n *blocks.Net) error {
 	var out bytes.Buffer
 	d := drawNet(name, n)
-	if filepath.Ext(file) == ".dot" {
+	if form == ".dot" {
 		d.dot(&out)
 	} else {
 		d.svg(&out)
 	}
-	if err := os.WriteFile(file, out.Bytes(), 0o666); err != nil {
-		return fmt.Errorf("write the picture: %w", err)
+	err := a.toFile(file, func(w io.Writer) error {
+		_, err := out.WriteTo(w)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("draw %s: %w", file, err)
 	}
 	a.say("the net of %s in %s", term.Printable(name), file)
 	return nil

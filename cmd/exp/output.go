@@ -1,6 +1,13 @@
 package main
 
 import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"exp/internal/term"
@@ -31,6 +38,38 @@ func (o *output) format() (term.Format, error) {
 		return 0, usage("--json, --csv and --md exclude each other")
 	}
 	return chosen, nil
+}
+
+// toFile has something written to a file, whole or not at all, or to standard output.
+func (a *app) toFile(path string, write func(io.Writer) error) (err error) {
+	if path == "" {
+		return write(a.out)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	buffer := bufio.NewWriter(f)
+	err = errors.Join(write(buffer), buffer.Flush(), f.Chmod(0o644), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// ending is the one of some endings that a flag's file has, in any case of letters.
+func ending(flag, file string, endings ...string) (string, error) {
+	for _, e := range endings {
+		if strings.EqualFold(filepath.Ext(file), e) {
+			return e, nil
+		}
+	}
+	return "", usage("%s: %q does not end in %s", flag, file, strings.Join(endings, " or "))
 }
 
 // statusStyle colours how a run stands.

@@ -6,7 +6,6 @@ import (
 	"image/color"
 	"io"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -68,9 +67,12 @@ type curve struct {
 }
 
 func plotRun(ctx context.Context, a *app, o *PlotOptions) error {
-	ending := strings.ToLower(filepath.Ext(o.Out))
-	if o.Out != "" && ending != ".svg" && ending != ".png" {
-		return usage("-o: %s does not end in .svg or .png", o.Out)
+	var form string
+	if o.Out != "" {
+		var err error
+		if form, err = ending("-o", o.Out, ".svg", ".png"); err != nil {
+			return err
+		}
 	}
 	store, err := a.openReader(ctx)
 	if err != nil {
@@ -92,7 +94,7 @@ func plotRun(ctx context.Context, a *app, o *PlotOptions) error {
 	if o.Out == "" {
 		return a.drawCurves(curves, o.Metrics)
 	}
-	if err := a.toFile(o.Out, func(w io.Writer) error { return picture(curves, o.Metrics, ending[1:], w) }); err != nil {
+	if err := a.toFile(o.Out, func(w io.Writer) error { return picture(curves, o.Metrics, form[1:], w) }); err != nil {
 		return fmt.Errorf("draw %s: %w", o.Out, err)
 	}
 	a.say("%s of %s in %s", count(len(curves), "curve"), count(len(runs), "run"), o.Out)
