@@ -26,6 +26,9 @@ func (p *Past) last() int {
 // resume brings the run to where its files and what was recorded of it say that it was, and gives the next epoch. Nothing but
 // these is needed: what is drawn at random is drawn for an epoch and a step, whatever was before.
 func (r *run) resume(ctx context.Context) (next int, err error) {
+	if err := checkpoint.Finish(r.Dir); err != nil {
+		return 0, err
+	}
 	for _, e := range r.Past.Epochs {
 		r.remember(e)
 	}
@@ -74,10 +77,13 @@ func (r *run) resume(ctx context.Context) (next int, err error) {
 	if saved == recorded {
 		return saved + 1, nil
 	}
-	// It ended between saving an epoch and recording it.
+	// It ended between saving an epoch and recording it; its files are perhaps recorded as they were before.
 	e, err := epochOf(meta, saved)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := r.recordFiles(ctx, e); err != nil {
+		return 0, err
 	}
 	return saved + 1, r.record(ctx, e)
 }
@@ -90,7 +96,7 @@ func (r *run) beside(name string, epoch int, use func(path string, ts []checkpoi
 		return err
 	}
 	if meta["epoch"] != strconv.Itoa(epoch) {
-		return fmt.Errorf("%s is of epoch %s, the weights are of epoch %d: the run ended while they were replaced; `exp rerun` trains it again", path, meta["epoch"], epoch)
+		return fmt.Errorf("%s is of epoch %s, the weights are of epoch %d: they were not saved together; `exp rerun` trains the run again", path, meta["epoch"], epoch)
 	}
 	return use(path, ts)
 }

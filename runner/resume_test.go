@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,24 @@ func resumeIt(p *Plan, n *notes, past []Epoch, dir string) (Result, error) {
 	return Run(context.Background(), p, Options{Threads: 1, Dir: dir, Past: &Past{past}, Recorder: n, Now: time.Now})
 }
 
+// unmove brings files to where they are when a run dies while it saves them; older ones are in their places.
+func unmove(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	at := t.TempDir()
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		if err := os.Rename(path, filepath.Join(at, name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkpoint.Write(path, nil, map[string]string{"epoch": "1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(dir, "saved"), os.DirFS(at)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // tensors reads a file of weights.
 func tensors(t *testing.T, dir, name string) []checkpoint.Tensor {
 	t.Helper()
@@ -42,6 +61,15 @@ func tensors(t *testing.T, dir, name string) []checkpoint.Tensor {
 		t.Fatal(err)
 	}
 	return ts
+}
+
+// last is the place of the last text that is x.
+func last(texts []string, x string) int {
+	for i := len(texts) - 1; ; i-- {
+		if texts[i] == x {
+			return i
+		}
+	}
 }
 
 func TestAResumedRunIsTheUninterruptedOne(t *testing.T) {
@@ -61,16 +89,19 @@ func TestAResumedRunIsTheUninterruptedOne(t *testing.T) {
 			}
 			cut := t.TempDir()
 			n := cutShort(t, plan(), cut)
-			past := n.epochs
-			for range 2 { // as it was recorded, and as if it had died between saving epoch 2 and recording it
+			past, ofEpoch2 := n.epochs, n.files[last(n.files, "weights "+LastWeights):]
+			for _, died := range []string{"in epoch 3", "before epoch 2 was recorded", "while the files of epoch 2 were moved to their places"} {
 				at := t.TempDir()
 				if err := os.CopyFS(at, os.DirFS(cut)); err != nil {
 					t.Fatal(err)
 				}
+				if strings.HasPrefix(died, "while") {
+					unmove(t, at, LastWeights, LastOptimizer)
+				}
 				rest := &notes{}
 				got, err := resumeIt(plan(), rest, past, at)
 				if err != nil || got != want {
-					t.Fatalf("%+v, %v; whole %+v", got, err, want)
+					t.Fatalf("died %s: %+v, %v; whole %+v", died, got, err, want)
 				}
 				all := append(append([]Epoch{}, past...), rest.epochs...)
 				if len(all) != len(whole.epochs) {
@@ -93,7 +124,13 @@ func TestAResumedRunIsTheUninterruptedOne(t *testing.T) {
 						t.Errorf("%s is another", file)
 					}
 				}
-				past = past[:2]
+				if got := strings.Count(strings.Join(rest.files, " "), "weights "+LastWeights); got != len(rest.epochs) {
+					t.Errorf("died %s: the weights of %d epochs are recorded, not of %d", died, got, len(rest.epochs))
+				}
+				if died != "in epoch 3" && !slices.Equal(rest.files[:len(ofEpoch2)], ofEpoch2) {
+					t.Errorf("died %s: its files are recorded as %q, not first %q", died, rest.files, ofEpoch2)
+				}
+				past = n.epochs[:2]
 			}
 		})
 	}
@@ -110,7 +147,7 @@ func TestARunThatCannotGoOnSaysWhy(t *testing.T) {
 	}{
 		{"no weights", "no such file", func(dir string) error { return os.Remove(filepath.Join(dir, LastWeights)) }, past},
 		{"a cut file", "", func(dir string) error { return os.Truncate(filepath.Join(dir, LastOptimizer), 500) }, past},
-		{"files of two epochs", "the run ended while they were replaced", func(dir string) error {
+		{"files of two epochs", "they were not saved together", func(dir string) error {
 			return checkpoint.Write(filepath.Join(dir, LastOptimizer), tensors(t, dir, LastOptimizer), map[string]string{"epoch": "1"})
 		}, past},
 		{"another optimizer's memory", "does not fit the optimizer", func(dir string) error {

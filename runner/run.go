@@ -58,7 +58,7 @@ func Run(ctx context.Context, p *Plan, o Options) (Result, error) {
 	if o.Progress == nil {
 		o.Progress = quiet{}
 	}
-	r := &run{plan: p, Options: o, result: Result{Status: Done}, best: math.Inf(-1), values: map[string][]float64{}}
+	r := &run{plan: p, Options: o, result: Result{Status: Done}, bestAcc: math.Inf(-1), values: map[string][]float64{}}
 	if o.Past != nil {
 		r.result.EpochsDone = o.Past.last()
 	}
@@ -79,14 +79,14 @@ var errDiverged = errors.New("training diverged")
 
 type run struct {
 	Options
-	plan   *Plan
-	model  *Model
-	data   *data.Prepared
-	result Result
-	best   float64
-	step   int                  // weight updates so far
-	values map[string][]float64 // of each metric, in the epochs in which it was measured
-	finite float64              // last finite loss
+	plan    *Plan
+	model   *Model
+	data    *data.Prepared
+	result  Result
+	bestAcc float64
+	step    int                  // weight updates so far
+	values  map[string][]float64 // of each metric, in the epochs in which it was measured
+	finite  float64              // last finite loss
 }
 
 func (r *run) whole(ctx context.Context) error {
@@ -171,19 +171,19 @@ func (r *run) epoch(ctx context.Context, n int) error {
 		diverged = err
 	}
 	if diverged == nil {
-		loss, acc := math.NaN(), math.NaN() // without an evaluation, never the best
+		var loss float64
 		if r.plan.evaluated(n) {
 			metrics, err := r.measure(ctx, n)
 			if err != nil {
 				return err
 			}
-			loss, acc = metrics[0].Value, metrics[1].Value
+			loss = metrics[0].Value
 			now.Metrics = append(now.Metrics, metrics...)
 		}
 		// Moving averages that have not settled can spoil an evaluation on the way; at the end it is the result.
 		if !finite(loss) && n == r.plan.Experiment.Train.Epochs {
 			diverged = fmt.Errorf("%w: after the last epoch the validation loss is %v; %s", errDiverged, loss, advice)
-		} else if err := r.save(ctx, now, loss, acc); err != nil {
+		} else if err := r.save(ctx, now); err != nil {
 			return err
 		}
 	}
@@ -213,10 +213,16 @@ func (r *run) remember(e Epoch) {
 	for _, m := range e.Metrics {
 		r.values[m.Name] = append(r.values[m.Name], m.Value)
 	}
-	acc, evaluated := e.Get(metric.ValAcc)
-	if loss, _ := e.Get(metric.ValLoss); evaluated && finite(loss) {
-		r.best = max(r.best, acc)
+	if r.best(e) {
+		r.bestAcc, _ = e.Get(metric.ValAcc)
 	}
+}
+
+// best says whether an epoch was evaluated and none before it had as high an accuracy.
+func (r *run) best(e Epoch) bool {
+	acc, evaluated := e.Get(metric.ValAcc)
+	loss, _ := e.Get(metric.ValLoss)
+	return evaluated && finite(loss) && acc > r.bestAcc
 }
 
 // measure evaluates the net after epoch n: validation loss and accuracy, then what else is asked for.
@@ -368,29 +374,50 @@ func (r *run) evaluate(ctx context.Context, n int, phase string, s *data.Source,
 	return score, viewed, nil
 }
 
-// save writes the weights of an epoch, and again as the best if it was evaluated and no epoch before had as high an accuracy.
-func (r *run) save(ctx context.Context, e Epoch, loss, acc float64) error {
+// save writes the weights of an epoch and what belongs to them.
+func (r *run) save(ctx context.Context, e Epoch) error {
 	if r.Dir == "" || e.N == 0 {
 		return nil
 	}
 	weights := r.model.Weights()
-	files := []checkpoint.File{{Path: filepath.Join(r.Dir, LastOptimizer), Tensors: r.model.optimizerState()}}
-	kinds := []string{"optimizer"}
-	add := func(name string, ts []checkpoint.Tensor) {
-		files, kinds = append(files, checkpoint.File{Path: filepath.Join(r.Dir, name), Tensors: ts}), append(kinds, "weights")
+	names := r.files(e)
+	files := make([]checkpoint.File, len(names))
+	for i, name := range names {
+		files[i] = checkpoint.File{Name: name, Tensors: weights}
+		switch name {
+		case LastOptimizer:
+			files[i].Tensors = r.model.optimizerState()
+		case LastEMA:
+			files[i].Tensors = r.model.exportAll(r.model.ema.arrays)
+		}
 	}
-	if r.model.ema != nil {
-		add(LastEMA, r.model.exportAll(r.model.ema.arrays))
-	}
-	add(LastWeights, weights)
-	if acc > r.best && finite(loss) { // remembered with the epoch's metrics
-		add(BestWeights, weights)
-	}
-	if err := checkpoint.WriteAll(files, r.meta(e)); err != nil {
+	if err := checkpoint.WriteAll(r.Dir, files, r.meta(e)); err != nil {
 		return fmt.Errorf("save the weights of epoch %d: %w", e.N, err)
 	}
-	for i, f := range files {
-		if err := r.Recorder.Artifact(context.WithoutCancel(ctx), kinds[i], f.Path); err != nil {
+	return r.recordFiles(ctx, e)
+}
+
+// files is what is saved after an epoch that is not recorded yet.
+func (r *run) files(e Epoch) []string {
+	names := []string{LastWeights, LastOptimizer}
+	if r.model.ema != nil {
+		names = append(names, LastEMA)
+	}
+	if r.best(e) {
+		names = append(names, BestWeights)
+	}
+	return names
+}
+
+// recordFiles has the files recorded that were saved after an epoch.
+// recordFiles has files of the run's folder recorded.
+func (r *run) recordFiles(ctx context.Context, e Epoch) error {
+	for _, name := range r.files(e) {
+		kind := "weights"
+		if name == LastOptimizer {
+			kind = "optimizer"
+		}
+		if err := r.Recorder.Artifact(context.WithoutCancel(ctx), kind, filepath.Join(r.Dir, name)); err != nil {
 			return err
 		}
 	}

@@ -101,7 +101,7 @@ func (s *Store) sweep(ctx context.Context) error {
 		}
 		unfinished, _ := filepath.Glob(filepath.Join(s.RunDir(id), "*.tmp")) // the pattern is a good one
 		for _, path := range unfinished {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := os.RemoveAll(path); err != nil {
 				return fmt.Errorf("clean up after run %s: %w", id, err)
 			}
 		}

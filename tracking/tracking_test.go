@@ -188,11 +188,12 @@ func TestAKilledRunKeepsItsEpochsAndIsSeenAsInterrupted(t *testing.T) {
 		t.Errorf("listing the interrupted: %v, %v", got, err)
 	}
 
-	unfinished := filepath.Join(look.RunDir(id), "last.safetensors.1.tmp")
-	ok(t, os.WriteFile(unfinished, nil, 0o666))
+	unfinished := filepath.Join(look.RunDir(id), "save-1.tmp")
+	ok(t, os.Mkdir(unfinished, 0o777))
+	ok(t, os.WriteFile(filepath.Join(unfinished, "last.safetensors"), nil, 0o666))
 	open(t, path) // a writer records it, and cleans up
 	if _, err := os.Stat(unfinished); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a file that the dead process had not finished: %v", err)
+		t.Errorf("files that the dead process had not finished: %v", err)
 	}
 	got, err := reader(t, path).Query(ctx, `SELECT status, error, ended_at FROM main.runs`)
 	ok(t, err)

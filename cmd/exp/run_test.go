@@ -163,7 +163,7 @@ func TestStoppedFromOutside(t *testing.T) {
 	}
 }
 
-// TestAKilledRunGoesOn compares with one that was left alone; what is measured by the clock aside, they are the same.
+// TestAKilledRunGoesOn compares one that is killed again and again with one that was left alone; what is measured by the clock aside, they are the same.
 func TestAKilledRunGoesOn(t *testing.T) {
 	cmd := program(t, "run", "tiny.yaml", "-s", "train.epochs=100", "--name", "cut")
 	started(t, cmd, "\nepoch   3/100")
@@ -174,6 +174,15 @@ func TestAKilledRunGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd.Wait()
+	for range 8 { // at moments that nobody chose
+		next := exec.Command(cmd.Path, "resume", "cut")
+		next.Dir = cmd.Dir
+		out := started(t, next, "\nepoch ")
+		next.Process.Kill()
+		if next.Wait(); next.ProcessState.Exited() {
+			t.Fatalf("it has ended by itself:\n%s", out.all)
+		}
+	}
 	cut := onlyRun(t, cmd)
 	if cut.Status != tracking.Interrupted || cut.EpochsDone < 3 || cut.EpochsDone >= 100 {
 		t.Fatalf("killed, it is %+v", cut)

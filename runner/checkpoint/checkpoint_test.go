@@ -250,40 +250,55 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 	}
 }
 
-func TestAKilledWriterLeavesAWholeFile(t *testing.T) {
+func TestAKilledWriterLeavesWholeFilesOfOneWrite(t *testing.T) {
 	const variable = "CHECKPOINT_TEST_WRITE"
-	weights := make([]float32, 1<<20)
-	if path := os.Getenv(variable); path != "" { // the child writes until it is killed
+	names := []string{"big", "small", "smaller"}
+	writeAll := func(dir string, k int) error {
+		var files []File
+		for i, name := range names {
+			weights := slices.Repeat([]float32{float32(k)}, 1<<(16-4*i))
+			files = append(files, File{name, []Tensor{{"w", []int{len(weights)}, weights}}})
+		}
+		return WriteAll(dir, files, map[string]string{"k": fmt.Sprint(k)})
+	}
+	if dir := os.Getenv(variable); dir != "" { // the child writes until it is killed
 		for k := 1; ; k++ {
-			for i := range weights {
-				weights[i] = float32(k)
-			}
-			if err := Write(path, []Tensor{{"w", []int{len(weights)}, weights}}, map[string]string{"k": fmt.Sprint(k)}); err != nil {
+			if err := writeAll(dir, k); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	path := filepath.Join(t.TempDir(), "weights.safetensors")
-	if err := Write(path, []Tensor{{"w", []int{len(weights)}, weights}}, map[string]string{"k": "0"}); err != nil {
+	dir := t.TempDir()
+	if err := writeAll(dir, 0); err != nil {
 		t.Fatal(err)
 	}
-	for round := range 8 {
+	for round := range 24 {
 		child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-		child.Env = append(os.Environ(), variable+"="+path)
+		child.Env = append(os.Environ(), variable+"="+dir)
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(20+17*round) * time.Millisecond)
+		time.Sleep(time.Duration(20+7*round) * time.Millisecond)
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		child.Wait()
-		tensors, meta, err := Read(path)
-		if err != nil {
+		if err := Finish(dir); err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(tensors[0].F32[len(weights)-1]); got != meta["k"] {
-			t.Errorf("the weights are of write %s, the metadata of write %s", got, meta["k"])
+		writes := map[string]bool{}
+		for _, name := range names {
+			tensors, meta, err := Read(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(tensors[0].F32[0]); got != meta["k"] {
+				t.Errorf("the weights are of write %s, the metadata of write %s", got, meta["k"])
+			}
+			writes[meta["k"]] = true
+		}
+		if len(writes) != 1 {
+			t.Errorf("the files are of several writes: %v", slices.Collect(maps.Keys(writes)))
 		}
 	}
 }
@@ -323,20 +338,47 @@ func FuzzRead(f *testing.F) {
 
 func TestFilesThatBelongTogetherAreReplacedTogether(t *testing.T) {
 	dir := t.TempDir()
-	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	number := func(x float32) []Tensor { return []Tensor{{Name: "x", F32: []float32{x}}} }
-	if err := WriteAll([]File{{a, number(1)}, {b, number(1)}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := WriteAll([]File{{a, number(2)}, {b, append(number(2), number(2)...)}}, nil); err == nil || !strings.Contains(err.Error(), "write checkpoint "+b) {
-		t.Errorf("a name that comes twice: %v", err)
-	}
-	for _, path := range []string{a, b} {
-		if ts, _, err := Read(path); err != nil || ts[0].F32[0] != 1 {
-			t.Errorf("%s: %v, %v", path, ts, err)
+	holds := func(want float32) {
+		t.Helper()
+		for _, name := range []string{"a", "b"} {
+			if ts, _, err := Read(filepath.Join(dir, name)); err != nil || ts[0].F32[0] != want {
+				t.Errorf("%s: %v, %v; want %v", name, ts, err, want)
+			}
+		}
+		if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
+			t.Errorf("left: %v, %v", files, err)
 		}
 	}
-	if files, err := os.ReadDir(dir); err != nil || len(files) != 2 {
-		t.Errorf("left: %v, %v", files, err)
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ok(WriteAll(dir, []File{{"a", number(1)}, {"b", number(1)}}, nil))
+	holds(1)
+	err := WriteAll(dir, []File{{"a", number(2)}, {"b", append(number(2), number(2)...)}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "write checkpoint "+filepath.Join(dir, "b")) {
+		t.Errorf("a name that comes twice: %v", err)
+	}
+	holds(1)
+
+	// As a death between two moves leaves it, twice.
+	ok(WriteAll(dir, []File{{"a", number(3)}, {"b", number(3)}}, nil))
+	back := func() {
+		ok(os.Mkdir(filepath.Join(dir, saved), 0o777))
+		ok(os.Rename(filepath.Join(dir, "b"), filepath.Join(dir, saved, "b")))
+		ok(os.WriteFile(filepath.Join(dir, "b"), nil, 0o666))
+	}
+	back()
+	ok(Finish(dir))
+	holds(3)
+	ok(Finish(dir))
+	holds(3)
+	back()
+	ok(WriteAll(dir, []File{{"a", number(4)}}, nil))
+	if ts, _, err := Read(filepath.Join(dir, "b")); err != nil || ts[0].F32[0] != 3 {
+		t.Errorf("b: %v, %v", ts, err)
 	}
 }

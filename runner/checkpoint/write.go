@@ -7,68 +7,98 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 )
 
-// Write puts tensors and meta into the file at path, all of it or nothing: it writes a file beside it, waits until that is
-// on the disk, and then renames it, so that whatever happens path holds the old contents or the new. The same tensors and
-// meta give the same bytes. A name may not come twice, and meta may not have the key "sha256", which Write adds.
+// Write puts tensors and meta into the file at path, all of it or nothing: whatever happens, path holds the old contents or
+// the new. The same tensors and meta give the same bytes. A name may not come twice, and meta may not have the key "sha256",
+// which Write adds.
 func Write(path string, tensors []Tensor, meta map[string]string) error {
-	return WriteAll([]File{{path, tensors}}, meta)
+	return WriteAll(filepath.Dir(path), []File{{filepath.Base(path), tensors}}, meta)
 }
 
 // File is one of the files that belong together.
 type File struct {
-	Path    string
+	Name    string // in their folder
 	Tensors []Tensor
 }
 
-// WriteAll is Write for files of one folder that belong together: none is renamed before all are on the disk, so that hardly
-// any time is left in which a death leaves some of them old and some new.
-func WriteAll(files []File, meta map[string]string) (err error) {
-	var left []string // files that are still beside their place
-	defer func() {
-		for _, path := range left {
-			err = errors.Join(err, os.Remove(path))
-		}
-	}()
-	for _, f := range files {
-		made, err := writeBeside(f, meta)
-		if made {
-			left = append(left, beside(f.Path))
-		}
-		if err != nil {
-			return fmt.Errorf("write checkpoint %s: %w", f.Path, err)
-		}
+// Folders in the folder of the files.
+const (
+	unsaved = "save-*.tmp" // files that are being written: nothing yet
+	saved   = "saved"      // all of them, on the disk, on their way to their places
+)
+
+// WriteAll is Write for files of one folder that belong together: all are replaced or none. They are written into a folder of
+// their own; when they are on the disk, its new name says so, and they move to their places. A death on the way leaves
+// some of them old and some new until Finish or the next WriteAll moves the rest.
+func WriteAll(dir string, files []File, meta map[string]string) (err error) {
+	if err := Finish(dir); err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(dir, unsaved)
+	if err != nil {
+		return fmt.Errorf("write checkpoints: %w", err)
 	}
 	for _, f := range files {
-		if err := os.Rename(left[0], f.Path); err != nil {
-			return fmt.Errorf("write checkpoint %s: %w", f.Path, err)
+		if err := writeFile(filepath.Join(work, f.Name), f.Tensors, meta); err != nil {
+			return errors.Join(fmt.Errorf("write checkpoint %s: %w", filepath.Join(dir, f.Name), err), os.RemoveAll(work))
 		}
-		left = left[1:]
 	}
-	return syncDir(filepath.Dir(files[0].Path))
+	err = syncDir(work)
+	if err == nil {
+		err = os.Rename(work, filepath.Join(dir, saved))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write checkpoints: %w", err), os.RemoveAll(work))
+	}
+	return Finish(dir)
 }
 
-// beside is where a file is written before it is renamed.
-func beside(path string) string { return fmt.Sprintf("%s.%d.tmp", path, os.Getpid()) }
-
-// writeBeside writes a whole file and waits until it is on the disk; made says whether there is a file now.
-func writeBeside(file File, meta map[string]string) (made bool, err error) {
-	head, err := header(file.Tensors, meta)
-	if err != nil {
-		return false, err
+// Finish moves the files to their places whose WriteAll has died when all of them were on the disk. There is mostly nothing to do.
+func Finish(dir string) error {
+	from := filepath.Join(dir, saved)
+	files, err := os.ReadDir(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	f, err := os.Create(beside(file.Path))
-	if err != nil {
-		return false, err
+	if err == nil {
+		err = syncDir(dir) // the name of the folder before what it promises
 	}
-	return true, errors.Join(encode(f, head, file.Tensors), f.Close())
+	for _, f := range files {
+		if err == nil {
+			err = os.Rename(filepath.Join(from, f.Name()), filepath.Join(dir, f.Name()))
+		}
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err == nil {
+		err = os.Remove(from)
+	}
+	if err != nil {
+		return fmt.Errorf("put checkpoints into their places: %w", err)
+	}
+	return nil
 }
 
-// encode writes a whole file and waits until it is on the disk.
+// writeFile writes a whole file and waits until it is on the disk.
+func writeFile(path string, tensors []Tensor, meta map[string]string) error {
+	head, err := header(tensors, meta)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(encode(f, head, tensors), f.Close())
+}
+
+// encode writes all of a file and waits until it is on the disk.
 func encode(f *os.File, head []byte, tensors []Tensor) error {
 	if err := write(f, head, tensors); err != nil {
 		return err
