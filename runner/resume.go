@@ -35,35 +35,68 @@ func (r *run) resume(ctx context.Context) (next int, err error) {
 	if len(r.Past.Epochs) == 0 {
 		return 0, nil
 	}
-	recorded := r.Past.last()
+	last := r.Past.Epochs[len(r.Past.Epochs)-1]
+	if err := r.divergedIn(last); err != nil {
+		return 0, err
+	}
+	saved, err := r.load(last.N)
+	if err != nil {
+		return 0, fmt.Errorf("%w; `exp rerun` trains the run again", err)
+	}
+	if saved.N > last.N {
+		// It ended between saving an epoch and recording it; its files are perhaps recorded as they were before.
+		if err := r.recordFiles(ctx, saved); err != nil {
+			return 0, err
+		}
+		return saved.N + 1, r.record(ctx, saved)
+	}
+	return saved.N + 1, nil
+}
+
+// divergedIn is the divergence with which an epoch ended, of which nothing was saved: the run died before it said so.
+func (r *run) divergedIn(e Epoch) error {
+	names := []string{metric.TrainLoss, metric.GradNorm}
+	if e.N == r.plan.Experiment.Train.Epochs {
+		names = append(names, metric.ValLoss)
+	}
+	for _, name := range names {
+		if value, ok := e.Get(name); ok && !finite(value) {
+			return fmt.Errorf("%w: epoch %d: %s is %v; %s", errDiverged, e.N, name, value, advice)
+		}
+	}
+	return nil
+}
+
+// load reads what the run's folder holds: the last epoch that was recorded, or the one after that.
+func (r *run) load(recorded int) (saved Epoch, err error) {
 	path := filepath.Join(r.Dir, LastWeights)
 	ts, meta, err := checkpoint.Read(path)
 	switch {
 	case err != nil && recorded == 0: // no file is written before epoch 1
-		return 1, nil
+		return Epoch{}, nil
 	case err != nil:
-		return 0, err
+		return saved, err
 	}
-	saved, err := strconv.Atoi(meta["epoch"])
+	n, err := strconv.Atoi(meta["epoch"])
 	if err != nil {
-		return 0, fmt.Errorf("%s does not say of which epoch it is", path)
+		return saved, fmt.Errorf("%s does not say of which epoch it is", path)
 	}
 	if r.step, err = strconv.Atoi(meta["step"]); err != nil {
-		return 0, fmt.Errorf("%s does not say after how many steps it was written", path)
+		return saved, fmt.Errorf("%s does not say after how many steps it was written", path)
 	}
-	if saved != recorded && saved != recorded+1 {
-		return 0, fmt.Errorf("%s is of epoch %d, but the last one that was recorded is %d", path, saved, recorded)
+	if n != recorded && n != recorded+1 {
+		return saved, fmt.Errorf("%s is of epoch %d, but the last one that was recorded is %d", path, n, recorded)
 	}
 	weights, err := fitting(path, r.plan.Net, ts)
 	if err != nil {
-		return 0, err
+		return saved, err
 	}
 	r.model.setWeights(weights)
-	if err := r.beside(LastOptimizer, saved, r.model.setOptimizerState); err != nil {
-		return 0, err
+	if err := r.beside(LastOptimizer, n, r.model.setOptimizerState); err != nil {
+		return saved, err
 	}
 	if r.model.ema != nil {
-		err := r.beside(LastEMA, saved, func(path string, ts []checkpoint.Tensor) error {
+		err := r.beside(LastEMA, n, func(path string, ts []checkpoint.Tensor) error {
 			averages, err := fitting(path, r.plan.Net, ts)
 			if err == nil {
 				r.model.setAverages(averages)
@@ -71,21 +104,13 @@ func (r *run) resume(ctx context.Context) (next int, err error) {
 			return err
 		})
 		if err != nil {
-			return 0, err
+			return saved, err
 		}
 	}
-	if saved == recorded {
-		return saved + 1, nil
+	if saved, err = epochOf(meta, n); err != nil {
+		return saved, fmt.Errorf("%s: %w", path, err)
 	}
-	// It ended between saving an epoch and recording it; its files are perhaps recorded as they were before.
-	e, err := epochOf(meta, saved)
-	if err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
-	}
-	if err := r.recordFiles(ctx, e); err != nil {
-		return 0, err
-	}
-	return saved + 1, r.record(ctx, e)
+	return saved, nil
 }
 
 // beside reads one of the files that belong to the weights of an epoch.
@@ -96,7 +121,7 @@ func (r *run) beside(name string, epoch int, use func(path string, ts []checkpoi
 		return err
 	}
 	if meta["epoch"] != strconv.Itoa(epoch) {
-		return fmt.Errorf("%s is of epoch %s, the weights are of epoch %d: they were not saved together; `exp rerun` trains the run again", path, meta["epoch"], epoch)
+		return fmt.Errorf("%s is of epoch %s, the weights are of epoch %d: they were not saved together", path, meta["epoch"], epoch)
 	}
 	return use(path, ts)
 }

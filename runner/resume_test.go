@@ -191,3 +191,16 @@ func TestARunThatDiedBeforeItsFirstEpochStartsAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestARunThatDiedBeforeItSaidThatItDivergedSaysIt(t *testing.T) {
+	n, dir := &notes{}, t.TempDir()
+	p := small(t, "train.epochs=4", "optimizer={type: sgd, lr: 1e20}")
+	if res, err := runIt(t, context.Background(), p, n, dir); err != nil || res.Status != Diverged {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	rest := &notes{}
+	res, err := resumeIt(p, rest, n.epochs, dir)
+	if err != nil || res.Status != Diverged || res.EpochsDone != n.epochs[len(n.epochs)-1].N || !strings.Contains(res.Reason, "is NaN") || len(rest.epochs) > 0 {
+		t.Errorf("%+v, %v, %d more epochs", res, err, len(rest.epochs))
+	}
+}

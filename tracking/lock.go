@@ -77,7 +77,7 @@ func (s *Store) lost(ctx context.Context) (map[string]string, error) {
 	return lost, rows.Err()
 }
 
-// sweep records as interrupted the runs whose process has died, and deletes the files that it had not finished.
+// sweep records as interrupted the runs whose process has died.
 func (s *Store) sweep(ctx context.Context) error {
 	lost, err := s.lost(ctx)
 	if err != nil {
@@ -98,12 +98,6 @@ func (s *Store) sweep(ctx context.Context) error {
 		})
 		if err != nil {
 			return fmt.Errorf("mark run %s as interrupted: %w", id, err)
-		}
-		unfinished, _ := filepath.Glob(filepath.Join(s.RunDir(id), "*.tmp")) // the pattern is a good one
-		for _, path := range unfinished {
-			if err := os.RemoveAll(path); err != nil {
-				return fmt.Errorf("clean up after run %s: %w", id, err)
-			}
 		}
 	}
 	return nil

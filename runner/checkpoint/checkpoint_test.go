@@ -374,6 +374,8 @@ func TestFilesThatBelongTogetherAreReplacedTogether(t *testing.T) {
 	back()
 	ok(Finish(dir))
 	holds(3)
+	ok(os.Mkdir(filepath.Join(dir, unsaved), 0o777)) // and one before all are on the disk
+	ok(os.WriteFile(filepath.Join(dir, unsaved, "a"), nil, 0o666))
 	ok(Finish(dir))
 	holds(3)
 	back()

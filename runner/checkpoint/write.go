@@ -28,8 +28,8 @@ type File struct {
 
 // Folders in the folder of the files.
 const (
-	unsaved = "save-*.tmp" // files that are being written: nothing yet
-	saved   = "saved"      // all of them, on the disk, on their way to their places
+	unsaved = "save.tmp" // files that are being written: nothing yet
+	saved   = "saved"    // all of them, on the disk, on their way to their places
 )
 
 // WriteAll is Write for files of one folder that belong together: all are replaced or none. They are written into a folder of
@@ -39,8 +39,8 @@ func WriteAll(dir string, files []File, meta map[string]string) (err error) {
 	if err := Finish(dir); err != nil {
 		return err
 	}
-	work, err := os.MkdirTemp(dir, unsaved)
-	if err != nil {
+	work := filepath.Join(dir, unsaved)
+	if err := os.Mkdir(work, 0o777); err != nil {
 		return fmt.Errorf("write checkpoints: %w", err)
 	}
 	for _, f := range files {
@@ -58,31 +58,40 @@ func WriteAll(dir string, files []File, meta map[string]string) (err error) {
 	return Finish(dir)
 }
 
-// Finish moves the files to their places whose WriteAll has died when all of them were on the disk. There is mostly nothing to do.
+// Finish clears up in dir after a WriteAll that has died: if all of its files were on the disk they move to their places, else
+// they are deleted. There is mostly nothing to do. Only one process at a time may write into dir.
 func Finish(dir string) error {
-	from := filepath.Join(dir, saved)
-	files, err := os.ReadDir(from)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	err := os.RemoveAll(filepath.Join(dir, unsaved))
 	if err == nil {
-		err = syncDir(dir) // the name of the folder before what it promises
-	}
-	for _, f := range files {
-		if err == nil {
-			err = os.Rename(filepath.Join(from, f.Name()), filepath.Join(dir, f.Name()))
-		}
-	}
-	if err == nil {
-		err = syncDir(dir)
-	}
-	if err == nil {
-		err = os.Remove(from)
+		err = move(filepath.Join(dir, saved), dir)
 	}
 	if err != nil {
 		return fmt.Errorf("put checkpoints into their places: %w", err)
 	}
 	return nil
+}
+
+// move moves the files of a folder, if it is there, and deletes it.
+func move(from, to string) error {
+	files, err := os.ReadDir(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDir(to) // the name of the folder before what it promises
+	}
+	for _, f := range files {
+		if err == nil {
+			err = os.Rename(filepath.Join(from, f.Name()), filepath.Join(to, f.Name()))
+		}
+	}
+	if err == nil {
+		err = syncDir(to)
+	}
+	if err == nil {
+		err = os.Remove(from)
+	}
+	return err
 }
 
 // writeFile writes a whole file and waits until it is on the disk.
