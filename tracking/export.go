@@ -4,29 +4,48 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
 // ownTables are the tables whose rows belong to a run.
 var ownTables = []string{"params", "metrics", "summary", "layer_stats", "events", "artifacts", "tags"}
 
-// Export makes a new store at path with some of the runs. A run whose parent is not
-// among them has none there.
-func (s *Store) Export(ctx context.Context, path string, ids []string) (err error) {
+// Export makes a new store at path with some of the runs, whole or not at all; a file that is there is replaced. A run whose
+// parent is not among them has none there. Stores in one folder share the folders of the runs that are in both, so path
+// should be elsewhere.
+func (s *Store) Export(ctx context.Context, path string, ids []string) error {
+	part, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("export runs: %w", err)
+	}
+	part.Close()
+	defer func() {
+		for _, ending := range []string{"", "-wal", "-shm"} {
+			os.Remove(part.Name() + ending)
+		}
+	}()
+	if err := s.copyRuns(ctx, part.Name(), ids); err != nil {
+		return err
+	}
+	if err := os.Chmod(part.Name(), 0o644); err != nil {
+		return fmt.Errorf("export runs: %w", err)
+	}
+	if err := os.Rename(part.Name(), path); err != nil {
+		return fmt.Errorf("export runs: %w", err)
+	}
+	return nil
+}
+
+// copyRuns fills a new store at path.
+func (s *Store) copyRuns(ctx context.Context, path string, ids []string) error {
 	target, err := Open(ctx, path, s.env)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		target.Close()
-		if err != nil {
-			for _, ending := range []string{"", "-wal", "-shm"} {
-				os.Remove(path + ending)
-			}
-		}
-	}()
+	defer target.Close()
 	// ATTACH is not possible inside a transaction; the pool has one connection.
-	if _, err := target.db.ExecContext(ctx, `ATTACH $1 AS source`, dsn(s.path, "mode", "ro")); err != nil {
+	if _, err := target.db.ExecContext(ctx, `ATTACH $1 AS source`, s.dsn); err != nil {
 		return target.failed("attach "+s.path, err)
 	}
 	err = target.tx(ctx, func(tx *tx) error {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // A run holds flock on a file of its folder from before its row says running
@@ -17,13 +17,21 @@ import (
 
 const lockFile = "lock"
 
-// lock takes a new run's lock.
+// lock takes a run's lock. Whoever only looks at it holds it for a moment, so it
+// is tried more than once.
 func lock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	const pause, attempts = 10 * time.Millisecond, 50
+	for range attempts {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(pause)
+	}
+	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
 	}
@@ -66,10 +74,8 @@ func (s *Store) lost(ctx context.Context) (map[string]string, error) {
 		}
 		held, err := locked(s.RunDir(id))
 		switch {
-		case err != nil && errors.Is(err, fs.ErrNotExist):
-			lost[id] = Unknown // a copied store, or a folder that was removed
 		case err != nil:
-			return nil, fmt.Errorf("look at the lock of run %s: %w", id, err)
+			lost[id] = Unknown // a copied store, a folder that was removed, or one of somebody else
 		case !held:
 			lost[id] = Interrupted
 		}

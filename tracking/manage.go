@@ -92,11 +92,13 @@ func (e *ProtectedError) Error() string {
 	return strings.Join(ids, ", ") + ": " + e.Why
 }
 
+const unseen = "recorded as running, on another computer or in a folder that is gone or closed to us"
+
 // Trash moves runs to the trash, all or none. One that is running or tagged [Keep]
-// is a *ProtectedError.
-func (s *Store) Trash(ctx context.Context, runs []Record) error {
+// is a *ProtectedError, and one that is [Unknown] too, unless it is forced.
+func (s *Store) Trash(ctx context.Context, runs []Record, force bool) error {
 	err := s.tx(ctx, func(tx *tx) error {
-		var running, kept []Record
+		var running, unknown, kept []Record
 		for _, r := range runs {
 			var status string
 			var keep bool
@@ -106,8 +108,10 @@ func (s *Store) Trash(ctx context.Context, runs []Record) error {
 			switch {
 			case err != nil:
 				return err
-			case status == Running:
+			case status == Running && r.Status != Unknown:
 				running = append(running, r)
+			case status == Running && !force:
+				unknown = append(unknown, r)
 			case keep:
 				kept = append(kept, r)
 			}
@@ -115,6 +119,8 @@ func (s *Store) Trash(ctx context.Context, runs []Record) error {
 		switch {
 		case len(running) > 0:
 			return &ProtectedError{"running, and not to be removed before the end", running}
+		case len(unknown) > 0:
+			return &ProtectedError{unseen + "; if it is dead, --force removes it", unknown}
 		case len(kept) > 0:
 			return &ProtectedError{fmt.Sprintf("tagged %q, and not removed before that tag is", Keep), kept}
 		}
@@ -166,8 +172,17 @@ func (s *Store) Bytes(id string) (sum int64, err error) {
 }
 
 // Delete deletes runs of the trash for good, and their files. A run that was restored
-// meanwhile is left alone; what continued a deleted run has no parent any more.
+// meanwhile is left alone, and so is one in whose folder a process works, which another
+// store may know of; what continued a deleted run has no parent any more.
 func (s *Store) Delete(ctx context.Context, runs []Record) (deleted []string, err error) {
+	var problems error
+	runs = slices.DeleteFunc(slices.Clone(runs), func(r Record) bool {
+		held, _ := locked(s.RunDir(r.ID)) // a folder that is gone has no lock
+		if held {
+			problems = errors.Join(problems, fmt.Errorf("run %s is left: a process works in its folder", r.ID))
+		}
+		return held
+	})
 	err = s.tx(ctx, func(tx *tx) error {
 		deleted = nil
 		for _, r := range runs {
@@ -193,8 +208,8 @@ func (s *Store) Delete(ctx context.Context, runs []Record) (deleted []string, er
 	// Only when the rows are gone: files without a row are waste, a row without files a lie.
 	for id := range slices.Values(deleted) {
 		if err := os.RemoveAll(s.RunDir(id)); err != nil {
-			return deleted, fmt.Errorf("delete the files of run %s: %w", id, err)
+			problems = errors.Join(problems, fmt.Errorf("delete the files of run %s: %w", id, err))
 		}
 	}
-	return deleted, nil
+	return deleted, problems
 }

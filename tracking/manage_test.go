@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,11 +49,11 @@ func TestTheTrashKeepsRunsUntilTheyAreDeleted(t *testing.T) {
 
 	var protected *ProtectedError
 	for _, r := range []*Run{running, kept} {
-		if err := s.Trash(ctx, []Record{record(a), record(r)}); !errors.As(err, &protected) || protected.Runs[0].ID != r.ID {
+		if err := s.Trash(ctx, []Record{record(a), record(r)}, false); !errors.As(err, &protected) || protected.Runs[0].ID != r.ID {
 			t.Errorf("the error is %v", err)
 		}
 	}
-	ok(t, s.Trash(ctx, []Record{record(a)}))
+	ok(t, s.Trash(ctx, []Record{record(a)}, false))
 	seen := func(f Filter) int {
 		t.Helper()
 		runs, err := s.List(ctx, f)
@@ -75,7 +76,7 @@ func TestTheTrashKeepsRunsUntilTheyAreDeleted(t *testing.T) {
 		t.Error("the run was not restored")
 	}
 
-	ok(t, s.Trash(ctx, []Record{record(a)}))
+	ok(t, s.Trash(ctx, []Record{record(a)}, false))
 	cut := now
 	if old, err := s.Old(ctx, cut.Add(-time.Hour)); err != nil || len(old) != 0 {
 		t.Errorf("%d old runs, %v", len(old), err)
@@ -88,7 +89,14 @@ func TestTheTrashKeepsRunsUntilTheyAreDeleted(t *testing.T) {
 	if n, err := s.Bytes(a.ID); err != nil || n != 0 {
 		t.Errorf("%d bytes, %v", n, err)
 	}
-	deleted, err := s.Delete(ctx, append(old, record(child))) // child is not in the trash
+	busy, err := lock(a.Dir) // as by a process that goes on with it in a copy of the store
+	ok(t, err)
+	deleted, err := s.Delete(ctx, old)
+	if len(deleted) != 0 || err == nil || !strings.Contains(err.Error(), "run "+a.ID+" is left: a process works in its folder") {
+		t.Errorf("while a process works in its folder: deleted %v, %v", deleted, err)
+	}
+	busy.Close()
+	deleted, err = s.Delete(ctx, append(old, record(child))) // child is not in the trash
 	ok(t, err)
 	if len(deleted) != 1 || deleted[0] != a.ID || seen(Filter{}) != 3 || record(child).ParentID != "" {
 		t.Errorf("deleted %v; the child's parent is %q", deleted, record(child).ParentID)

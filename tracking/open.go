@@ -25,6 +25,7 @@ const busyTimeout = 30 * time.Second
 // Store is an open store of runs.
 type Store struct {
 	path string
+	dsn  string
 	env  Env
 	db   *sql.DB
 }
@@ -33,6 +34,7 @@ type Store struct {
 // brings an older one to today's schema after copying it aside. Runs whose
 // process has died are marked as interrupted on the way.
 func Open(ctx context.Context, path string, env Env) (*Store, error) {
+	path = behindLink(path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return nil, unavailable(path, err)
 	}
@@ -45,8 +47,9 @@ func Open(ctx context.Context, path string, env Env) (*Store, error) {
 		look.Close()
 	}
 	// FULL: an epoch is rare and costs minutes, so it survives a power cut too.
-	db := connect(dsn(path, "_journal_mode", "WAL", "_synchronous", "FULL", "_foreign_keys", "on", "_txlock", "immediate"))
-	s := &Store{path: path, env: env, db: db}
+	name := dsn(path, "_journal_mode", "WAL", "_synchronous", "FULL", "_foreign_keys", "on", "_txlock", "immediate")
+	db := connect(name)
+	s := &Store{path: path, dsn: name, env: env, db: db}
 	err := patiently(ctx, func() error { return s.migrate(ctx, migrations()) })
 	if err == nil {
 		err = s.sweep(ctx)
@@ -62,6 +65,7 @@ func Open(ctx context.Context, path string, env Env) (*Store, error) {
 // even for a run whose process has died by now: it is only shown as interrupted.
 // (An older store is brought to today's schema first, as Open does.)
 func OpenReader(ctx context.Context, path string, env Env) (*Store, error) {
+	path = behindLink(path)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, unavailable(path, errors.New("there is no such file; `exp run` makes it, --db or EXP_DB names another"))
 	}
@@ -78,7 +82,7 @@ func OpenReader(ctx context.Context, path string, env Env) (*Store, error) {
 		writer.Close()
 		db = connect(name)
 	}
-	s := &Store{path: path, env: env, db: db}
+	s := &Store{path: path, dsn: name, env: env, db: db}
 	shown, err := s.shownRuns(ctx)
 	db.Close()
 	if err != nil {
@@ -136,7 +140,17 @@ func patiently(ctx context.Context, f func() error) error {
 // are finished.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Path is the store's file as it was given.
+// behindLink is the file that path is a link to, beside which the runs' folders are, or path.
+func behindLink(path string) string {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if file, err := filepath.EvalSymlinks(path); err == nil {
+			return file
+		}
+	}
+	return path
+}
+
+// Path is the store's file, as it was given unless that is a link to it.
 func (s *Store) Path() string { return s.path }
 
 // RunDir is the folder of a run's own files.

@@ -142,8 +142,8 @@ func (s *Store) Start(ctx context.Context, n NewRun) (*Run, error) {
 }
 
 // Resume takes the lock of a run that was interrupted or failed and records it as running again. Its seconds go on from those
-// that were recorded.
-func (s *Store) Resume(ctx context.Context, id, note string) (*Run, error) {
+// that were recorded. Forced, it takes one that is [Unknown] too, whose process must be dead.
+func (s *Store) Resume(ctx context.Context, id, note string, force bool) (*Run, error) {
 	r := &Run{ID: id, Dir: s.RunDir(id), store: s}
 	var err error
 	if r.lock, err = lock(r.Dir); err != nil {
@@ -152,8 +152,9 @@ func (s *Store) Resume(ctx context.Context, id, note string) (*Run, error) {
 	err = s.tx(ctx, func(tx *tx) error {
 		var seconds float64
 		err := tx.QueryRowContext(ctx, `UPDATE runs SET status = 'running', ended_at = NULL, error = NULL, host = $1
-			WHERE id = $2 AND status IN ('interrupted', 'failed') AND trashed_at IS NULL RETURNING coalesce(seconds, 0)`,
-			known(s.env.Host), id).Scan(&seconds)
+			WHERE id = $2 AND (status IN ('interrupted', 'failed') OR $3 AND status = 'running') AND trashed_at IS NULL
+			RETURNING coalesce(seconds, 0)`,
+			known(s.env.Host), id, force).Scan(&seconds)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errors.New("it is neither interrupted nor failed")
 		}

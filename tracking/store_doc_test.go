@@ -44,7 +44,7 @@ func degradationStore(t *testing.T) *Store {
 	train("none", 56, 3, 0.80, Diverged)
 	spoiled, err := s.Run(ctx, train("identity", 56, 1, 0.99, Done).ID)
 	ok(t, err)
-	ok(t, s.Trash(ctx, []Record{spoiled}))
+	ok(t, s.Trash(ctx, []Record{spoiled}, false))
 	ok(t, s.Close())
 	return reader(t, path)
 }

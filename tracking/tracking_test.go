@@ -203,19 +203,19 @@ func TestOnlyARunThatStoppedGoesOn(t *testing.T) {
 	defer s.Close()
 	r, err := s.Start(ctx, NewRun{Name: "cut", Epochs: 3})
 	ok(t, err)
-	if _, err := s.Resume(ctx, r.ID, ""); err == nil || !strings.Contains(err.Error(), "is it under way") {
+	if _, err := s.Resume(ctx, r.ID, "", false); err == nil || !strings.Contains(err.Error(), "is it under way") {
 		t.Errorf("while it runs: %v", err)
 	}
 	now = now.Add(10 * time.Second)
 	ok(t, r.Epoch(ctx, 1, []Metric{{"val_acc", 0.5}}))
 	ok(t, r.Finish(ctx, Interrupted, errors.New("Ctrl-C")))
 	now = now.Add(time.Hour) // counts for nothing
-	r, err = s.Resume(ctx, r.ID, "its version was v1 and is v2")
+	r, err = s.Resume(ctx, r.ID, "its version was v1 and is v2", false)
 	ok(t, err)
 	now = now.Add(5 * time.Second)
 	ok(t, r.Epoch(ctx, 2, []Metric{{"val_acc", 0.4}}))
 	ok(t, r.Finish(ctx, Done, nil))
-	if _, err := s.Resume(ctx, r.ID, ""); err == nil || !strings.Contains(err.Error(), "neither interrupted nor failed") {
+	if _, err := s.Resume(ctx, r.ID, "", false); err == nil || !strings.Contains(err.Error(), "neither interrupted nor failed") {
 		t.Errorf("a run that is done: %v", err)
 	}
 	got, err := s.Query(ctx, `SELECT status, seconds, epochs_done, error FROM runs`)
@@ -742,5 +742,46 @@ func TestALongQueryStopsWhenTold(t *testing.T) {
 	_, err := look.Query(soon, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n`)
 	if err == nil || errors.As(err, new(*UnavailableError)) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestARunOfAnotherComputerGoesOnOnlyIfForced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "exp.db")
+	r := start(t, open(t, path), NewRun{Epochs: 3})
+	elsewhere, err := Open(ctx, path, Env{Host: "elsewhere", Now: time.Now})
+	ok(t, err)
+	defer elsewhere.Close()
+	if got, err := elsewhere.Run(ctx, r.ID); err != nil || got.Status != Running {
+		t.Errorf("a writer marked it as %s, %v", got.Status, err)
+	}
+	if _, err := elsewhere.Resume(ctx, r.ID, "", true); err == nil || !strings.Contains(err.Error(), "is it under way") {
+		t.Errorf("while its lock is held: %v", err)
+	}
+	ok(t, r.lock.Close())
+	if _, err := elsewhere.Resume(ctx, r.ID, "", false); err == nil || !strings.Contains(err.Error(), "neither interrupted nor failed") {
+		t.Errorf("not forced: %v", err)
+	}
+	on, err := elsewhere.Resume(ctx, r.ID, "", true)
+	ok(t, err)
+	ok(t, on.Finish(ctx, Done, nil))
+	if got, err := elsewhere.Run(ctx, r.ID); err != nil || got.Status != Done || got.Host != "elsewhere" {
+		t.Errorf("in the end it is %+v, %v", got, err)
+	}
+}
+
+func TestALinkToAStoreFindsTheFoldersOfItsRuns(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "exp.db"), filepath.Join(t.TempDir(), "link.db")
+	r := start(t, open(t, path), NewRun{})
+	ok(t, os.Symlink(path, link))
+	ok(t, os.Symlink("nowhere", link+"2"))
+	if got := reader(t, link).RunDir(r.ID); got != r.Dir {
+		t.Errorf("the folder is %s, not %s", got, r.Dir)
+	}
+	if got := open(t, link).RunDir(r.ID); got != r.Dir {
+		t.Errorf("for a writer the folder is %s, not %s", got, r.Dir)
+	}
+	if _, err := OpenReader(ctx, link+"2", Env{}); err == nil {
+		t.Error("a link to nothing is a store")
 	}
 }

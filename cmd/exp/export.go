@@ -98,6 +98,9 @@ func exportRun(ctx context.Context, a *app, o *ExportOptions) error {
 		if _, err := os.Stat(o.Out); !errors.Is(err, fs.ErrNotExist) {
 			return usage("-o: %s is there already; a store is made anew", o.Out)
 		}
+		if sameFile(filepath.Dir(o.Out), filepath.Dir(store.Path())) {
+			return usage("-o: %s is beside %s: stores in one folder would share the files of their runs, and exp gc of one delete those of the other; choose another folder", o.Out, store.Path())
+		}
 		if err := store.Export(ctx, o.Out, ids(runs)); err != nil {
 			return err
 		}
@@ -113,6 +116,12 @@ func exportRun(ctx context.Context, a *app, o *ExportOptions) error {
 		a.say("%s of %s in %s", count(len(runs), "run"), store.Path(), o.Out)
 	}
 	return nil
+}
+
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 func exportCSV(ctx context.Context, store *tracking.Store, runs []tracking.Record, w io.Writer) error {

@@ -45,6 +45,11 @@ func (a *app) toFile(path string, write func(io.Writer) error) (err error) {
 	if path == "" {
 		return write(a.out)
 	}
+	for _, ending := range []string{"", "-wal", "-shm"} {
+		if sameFile(path, a.settings.DB+ending) {
+			return usage("%s is the store of the runs, or a part of it; choose another file", path)
+		}
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 func newResumeCmd(a *app) *cobra.Command {
 	o := &RunOptions{}
+	force := false
 	cmd := &cobra.Command{
 		Use:   "resume RUN",
 		Short: "Go on with a run that was interrupted, killed or failed",
@@ -22,6 +23,9 @@ break: weights, the optimizer's memory and moving averages are read from its fol
 what is drawn at random depends on the epoch alone. Another build may round otherwise; that
 is then noted among the run's events. The data must be the same.
 
+Whether a run's process is dead cannot be seen from another computer, or one that has another
+name now (status unknown): if you know that it is, --force goes on with it.
+
 ` + runHelp + `
 
 ` + exitCodes,
@@ -29,21 +33,31 @@ is then noted among the run's events. The data must be the same.
 		Args:              takes(1, "one RUN"),
 		ValidArgsFunction: a.completeRuns(1),
 		RunE: a.run(func(cmd *cobra.Command, args []string) error {
-			return resumeRun(cmd.Context(), a, o, args[0])
+			return resumeRun(cmd.Context(), a, o, args[0], force)
 		}),
 	}
 	o.cmd = cmd // without the flags that change an experiment
+	cmd.Flags().BoolVar(&force, "force", false, "go on with a run whose status is unknown: its process is dead")
 	cmd.Flags().BoolVar(&o.JSON, "json", false, "end with a line of JSON: the run's row in the store")
 	return cmd
 }
 
-func resumeRun(ctx context.Context, a *app, o *RunOptions, ref string) error {
+func resumeRun(ctx context.Context, a *app, o *RunOptions, ref string, force bool) error {
 	old, text, err := a.recorded(ctx, ref)
 	if err != nil {
 		return err
 	}
+	unknown := old.Status == tracking.Unknown
 	switch old.Status {
 	case tracking.Interrupted, tracking.Failed:
+	case tracking.Unknown:
+		if !force {
+			why := "its folder or its lock cannot be looked at"
+			if here := a.env().Host; old.Host != here {
+				why = fmt.Sprintf("on %s, and this is %s", old.Host, here)
+			}
+			return fmt.Errorf("run %s is recorded as running, but %s; if no process works on it any more, `exp resume --force %s` goes on with it", old.ID, why, old.ID)
+		}
 	case tracking.Running:
 		return fmt.Errorf("run %s is under way", old.ID)
 	default:
@@ -68,7 +82,7 @@ func resumeRun(ctx context.Context, a *app, o *RunOptions, ref string) error {
 		return err
 	}
 	note := changed(old, newRun(loaded[0], o, a.threads()))
-	run, err := store.Resume(ctx, old.ID, note)
+	run, err := store.Resume(ctx, old.ID, note, unknown)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,8 @@ import (
 // RmOptions are what `exp rm` was asked.
 type RmOptions struct {
 	choice
-	Yes bool
+	Yes   bool
+	Force bool
 }
 
 func newRmCmd(a *app) *cobra.Command {
@@ -43,6 +44,7 @@ Here a name stands for all its runs.
 		}),
 	}
 	cmd.Flags().BoolVarP(&o.Yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&o.Force, "force", false, "also runs whose status is unknown: their processes are dead")
 	o.flags(cmd)
 	colsFlag(cmd, &o.cols, "`NAMES` of the columns to show the runs with")
 	return cmd
@@ -66,7 +68,7 @@ func rmRun(ctx context.Context, a *app, o *RmOptions) error {
 		return err
 	}
 	defer store.Close()
-	if err := store.Trash(ctx, runs); err != nil {
+	if err := store.Trash(ctx, runs, o.Force); err != nil {
 		return err
 	}
 	a.say("%s in the trash; exp restore brings back, exp gc deletes", count(len(runs), "run"))

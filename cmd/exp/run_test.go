@@ -212,6 +212,37 @@ func TestAKilledRunGoesOn(t *testing.T) {
 	}
 }
 
+// A run whose process cannot be looked for, here for want of its lock, is left alone until somebody says that it is dead.
+func TestARunThatCannotBeSeenIsForced(t *testing.T) {
+	cmd := program(t, "run", "tiny.yaml", "-s", "train.epochs=100")
+	started(t, cmd, "\nepoch   3/100")
+	cmd.Process.Kill()
+	cmd.Wait()
+	if err := os.Remove(filepath.Join(cmd.Dir, "runs", onlyRun(t, cmd).ID, "lock")); err != nil {
+		t.Fatal(err)
+	}
+	if r := onlyRun(t, cmd); r.Status != tracking.Unknown {
+		t.Fatalf("it is %s", r.Status)
+	}
+	id := onlyRun(t, cmd).ID
+	for want, args := range map[string][]string{
+		"`exp resume --force ":              {"resume", id},
+		"if it is dead, --force removes it": {"rm", id, "--yes"},
+	} {
+		if out, err := again(cmd, args...); err == nil || !strings.Contains(out, want) {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	for _, args := range [][]string{{"rm", "@last", "--yes", "--force"}, {"restore", id}, {"resume", "@last", "--force"}} {
+		if out, err := again(cmd, args...); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+	if r := onlyRun(t, cmd); r.Status != tracking.Done {
+		t.Errorf("in the end it is %+v", r)
+	}
+}
+
 func TestARunGoesOnWithoutTheWeightsItBeganWith(t *testing.T) {
 	cmd := program(t, "run", "tiny.yaml", "-s", "train.epochs=100", "-s", "init.from=first.safetensors")
 	if out, err := again(cmd, "run", "tiny.yaml", "--db", "first/exp.db"); err != nil {
