@@ -154,7 +154,10 @@ func behindLink(path string) string {
 func (s *Store) Path() string { return s.path }
 
 // RunDir is the folder of a run's own files.
-func (s *Store) RunDir(id string) string { return filepath.Join(filepath.Dir(s.path), id) }
+func (s *Store) RunDir(id string) string { return RunDir(s.path, id) }
+
+// RunDir is the folder of a run's own files for the store at path.
+func RunDir(path, id string) string { return filepath.Join(filepath.Dir(behindLink(path)), id) }
 
 func unavailable(path string, err error) error {
 	if code := (sqlite3.Error{}); errors.As(err, &code) && code.Code == sqlite3.ErrNotADB {

@@ -148,9 +148,14 @@ func (a *app) openTrained(ctx context.Context, ref, weights string) (*trained, e
 	if err != nil {
 		return nil, fmt.Errorf("read the experiment of run %s: %w", run.ID, err)
 	}
-	path := filepath.Join(filepath.Dir(a.settings.DB), run.ID, file)
+	dir := tracking.RunDir(a.settings.DB, run.ID)
+	path := filepath.Join(dir, file)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, &tracking.NotFoundError{Ref: run.ID, Store: a.settings.DB, Why: fmt.Sprintf("no weights: there is no %s (the run is %s after epoch %d)", path, run.Status, run.EpochsDone)}
+		why := fmt.Sprintf("no weights: there is no %s (the run is %s after epoch %d)", path, run.Status, run.EpochsDone)
+		if _, err := os.Stat(filepath.Join(dir, runner.LastWeights)); err == nil {
+			why += "; --weights last takes those of its last epoch"
+		}
+		return nil, &tracking.NotFoundError{Ref: run.ID, Store: a.settings.DB, Why: why}
 	}
 	prepared, err := a.prepare(ctx, l)
 	if err != nil {

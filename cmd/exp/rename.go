@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,11 +27,8 @@ grouped by their experiment, not by their name.
 }
 
 func renameRun(ctx context.Context, a *app, ref, name string) error {
-	switch {
-	case name == "":
-		return usage("rename: the name is empty")
-	case term.Printable(name) != name:
-		return usage("rename: there is an invisible character in %q", name)
+	if err := checkName("rename", name); err != nil {
+		return err
 	}
 	store, err := a.openWriter(ctx)
 	if err != nil {
@@ -45,5 +43,18 @@ func renameRun(ctx context.Context, a *app, ref, name string) error {
 		return err
 	}
 	a.say("%s: %s is %s now", run.ID, term.Printable(run.Name), name)
+	return nil
+}
+
+// checkName refuses names that a list could not show as they are, or that nothing could be found by.
+func checkName(of, name string) error {
+	switch {
+	case strings.TrimSpace(name) == "":
+		return usage("%s: the name is empty", of)
+	case term.Printable(name) != name:
+		return usage("%s: there is an invisible character in %q", of, name)
+	case strings.HasPrefix(name, "@"):
+		return usage("%s: %q would be read as a choice of runs, as @last is: it may not begin with @", of, name)
+	}
 	return nil
 }

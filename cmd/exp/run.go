@@ -61,8 +61,10 @@ func (o *RunOptions) runFlags(cmd *cobra.Command) {
 
 // check refuses names and labels that a list could not show as they are.
 func (o *RunOptions) check() error {
-	if term.Printable(o.Name) != o.Name {
-		return usage("--name: there is an invisible character in %q", o.Name)
+	if o.Name != "" {
+		if err := checkName("--name", o.Name); err != nil {
+			return err
+		}
 	}
 	return checkTags("--tag", o.Tags)
 }
@@ -82,19 +84,20 @@ func (a *app) runAll(ctx context.Context, o *RunOptions, files []string) error {
 	defer store.Close()
 	var failed error
 	for i, l := range loaded {
-		status, err := a.runOne(ctx, store, o, l, plans[i])
-		if err != nil {
-			return err
+		var err error
+		status, rest := runner.Interrupted, files[i:]
+		if ctx.Err() == nil {
+			status, err = a.runOne(ctx, store, o, l, plans[i])
+			rest = files[i+1:]
 		}
-		if status == runner.Interrupted {
-			if rest := files[i+1:]; len(rest) > 0 {
-				a.say("not run: %s", strings.Join(rest, ", "))
-			}
-			return exit(status)
+		if err == nil && status != runner.Interrupted {
+			failed = cmp.Or(exit(status), failed)
+			continue
 		}
-		if err := exit(status); err != nil {
-			failed = err
+		if len(rest) > 0 {
+			a.say("not run: %s", strings.Join(rest, ", "))
 		}
+		return cmp.Or(err, exit(status))
 	}
 	return failed
 }
@@ -148,8 +151,11 @@ func (a *app) train(ctx context.Context, store *tracking.Store, o *RunOptions, l
 	if err != nil {
 		a.say("run %s: %v", run.ID, err)
 	}
-	if result.Status == runner.Interrupted {
+	switch {
+	case result.Status == runner.Interrupted:
 		a.say("  `exp resume %s` goes on with it", run.ID)
+	case result.Status == runner.Failed && result.EpochsDone > 0:
+		a.say("  when the cause is gone, `exp resume %s` goes on with it", run.ID)
 	}
 	if err := errors.Join(unrecorded, run.Finish(ctx, result.Status, err)); err != nil {
 		return "", err

@@ -356,6 +356,8 @@ func TestNamesThatCouldNotBeShown(t *testing.T) {
 	for _, c := range []struct{ flag, text, says string }{
 		{"--name", "\x1b[31mred", `--name: there is an invisible character in "\x1b[31mred"`},
 		{"--name", "two\nlines", `--name: there is an invisible character in "two\nlines"`},
+		{"--name", " ", "--name: the name is empty"},
+		{"--name", "@last", `--name: "@last" would be read as a choice of runs, as @last is: it may not begin with @`},
 		{"--tag", "a\rb", `--tag: there is an invisible character in "a\rb"`},
 		{"--tag", "", "--tag: the label is empty"},
 	} {
@@ -372,13 +374,14 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
 func TestOutputThatCannotBeWritten(t *testing.T) {
-	for _, args := range []string{"list", "list --csv", "check tiny.yaml", "config tiny.yaml", "describe tiny.yaml", "version", "help"} {
+	for _, args := range []string{"list", "list --csv", "check tiny.yaml", "config tiny.yaml", "describe tiny.yaml", "version", "help", "run tiny.yaml other.yaml"} {
 		t.Run(args, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			write(t, "tiny.yaml", tiny)
+			write(t, "other.yaml", tiny)
 			var talk bytes.Buffer
 			a := &app{out: full{}, err: &talk, getenv: func(string) string { return "" }, now: time.Now, host: "here"}
-			if code := a.main(context.Background(), strings.Fields(args)); code != 1 || !strings.Contains(talk.String(), "no space left") {
+			if code := a.main(context.Background(), strings.Fields(args)); code != 1 || !strings.Contains(talk.String(), "no space left") || strings.Contains(args, " other.yaml") != strings.Contains(talk.String(), "not run: other.yaml") {
 				t.Errorf("exit code %d, and it said %q", code, &talk)
 			}
 		})
