@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -126,6 +128,7 @@ func (a *app) runOne(ctx context.Context, store *tracking.Store, o *RunOptions, 
 
 // train trains a run that is recorded as running, from its start or after what is past.
 func (a *app) train(ctx context.Context, store *tracking.Store, o *RunOptions, l *configs.Loaded, plan *runner.Plan, keep recorder, past *runner.Past) (status string, err error) {
+	signal.Ignore(syscall.SIGPIPE) // whoever reads along may go; the run stays
 	run := keep.run
 	show := newProgress(a, l.Train.Epochs, l.Train.EvalEvery)
 	var unrecorded error // what the store refused without the runner knowing

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -209,6 +210,27 @@ func TestAKilledRunGoesOn(t *testing.T) {
 	}
 	if out, err := again(cmd, "resume", "whole"); err == nil || !strings.Contains(out, "is done: there is nothing to go on with; `exp rerun ") {
 		t.Errorf("a run that is done: %v\n%s", err, out)
+	}
+}
+
+func TestARunOutlivesWhoReadsAlong(t *testing.T) {
+	cmd := program(t, "run", "tiny.yaml", "-s", "train.epochs=20")
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = writer, writer
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writer.Close()
+	if _, err := bufio.NewReaderSize(reader, 16).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	cmd.Wait() // it says that its last line was not read
+	if r := onlyRun(t, cmd); r.Status != tracking.Done || r.EpochsDone != 20 {
+		t.Errorf("it is %+v", r)
 	}
 }
 
