@@ -35,8 +35,9 @@ become one column: mean ± sample standard deviation (number of runs; 2/3 when o
 of three did not come so far). More than four columns are written as rows.
 
 Two columns that share seeds are compared seed by seed: the difference is the mean
-over the pairs, with its 95 % interval by Student's t. Constant settings that are
-their defaults are not written; --all writes them.
+over the pairs, with its 95 % interval by Student's t; without shared seeds it is that of
+the means, with Welch's interval. Constant settings that are their defaults are not
+written; --all writes them.
 
 ` + runHelp + `
 Here a name also stands for the ended runs of the same experiment with other seeds.
@@ -91,6 +92,10 @@ func compareRun(ctx context.Context, a *app, o *CompareOptions) error {
 	entries, err := readEntries(ctx, store, runs, at)
 	if err != nil {
 		return err
+	}
+	if o.At >= 0 && !slices.ContainsFunc(entries, func(e entry) bool { return e.metrics != nil }) {
+		most := slices.MaxFunc(runs, func(x, y tracking.Record) int { return cmp.Compare(x.EpochsDone, y.EpochsDone) })
+		return usage("--at: no run has an epoch %d; the last one is %d", o.At, most.EpochsDone)
 	}
 	c := newComparison(entries, at, o.Each)
 	c.all = o.All

@@ -142,12 +142,15 @@ func group(entries []entry, each bool) []side {
 // facts are the columns of runs that a comparison looks at beside the settings.
 var factNames = []string{"depth", "params_total", "params_trainable", "macs", "data_hash", "threads", "cpu", "host", "version", "git_commit"}
 
-// fact gives a side's value of a column of runs; several when its runs disagree.
+// several is the fact of a side whose runs disagree.
+const several = "several"
+
+// fact gives a side's value of a column of runs.
 func (s side) fact(name string) any {
 	value := s.entries[0].fields[name]
 	for _, e := range s.entries[1:] {
 		if v := e.fields[name]; v != value {
-			return "several"
+			return several
 		}
 	}
 	return value
@@ -216,10 +219,13 @@ func (c *comparison) sharedSeeds() []int64 {
 	return shared
 }
 
-// bySeed are the runs of a side whose seed comes once.
+// bySeed are the runs of a side whose seed comes once, of those that have numbers.
 func (s side) bySeed() map[int64]entry {
 	runs, times := map[int64]entry{}, map[int64]int{}
 	for _, e := range s.entries {
+		if e.metrics == nil {
+			continue
+		}
 		runs[e.run.Seed] = e
 		times[e.run.Seed]++
 	}
@@ -231,13 +237,13 @@ func (s side) bySeed() map[int64]entry {
 type difference struct {
 	mean      float64
 	low, high float64 // of the 95 % interval of the mean; NaN where it is not known
-	n         int     // pairs; 0: of the means
+	n         int     // pairs; 0: between the means
 }
 
 // confidence of the interval of a difference.
 const confidence = 0.95
 
-// difference compares a metric of two sides seed by seed, where they share seeds.
+// difference compares a metric of two sides: seed by seed where they share seeds, or else their means.
 func (c *comparison) difference(name string) (d difference, ok bool) {
 	if len(c.sides) != 2 {
 		return d, false
@@ -246,7 +252,6 @@ func (c *comparison) difference(name string) (d difference, ok bool) {
 	if len(a.values) == 0 || len(b.values) == 0 {
 		return d, false
 	}
-	d = difference{b.mean - a.mean, math.NaN(), math.NaN(), 0}
 	first, second := c.sides[0].bySeed(), c.sides[1].bySeed()
 	var pairs []float64
 	for _, seed := range c.pairs {
@@ -257,13 +262,32 @@ func (c *comparison) difference(name string) (d difference, ok bool) {
 		}
 	}
 	if len(pairs) < 2 {
-		return d, true
+		half := math.NaN()
+		if c.pairs == nil {
+			half = welch(a, b)
+		}
+		return difference{b.mean - a.mean, b.mean - a.mean - half, b.mean - a.mean + half, 0}, true
 	}
 	mean, sd := stat.MeanStdDev(pairs, nil)
 	n := float64(len(pairs))
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Quantile((1 + confidence) / 2)
-	half := t * sd / math.Sqrt(n)
+	half := student(n-1) * sd / math.Sqrt(n)
 	return difference{mean, mean - half, mean + half, len(pairs)}, true
+}
+
+// student is the quantile of Student's t by which standard errors make an interval.
+func student(freedom float64) float64 {
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}.Quantile((1 + confidence) / 2)
+}
+
+// welch is half of the interval of the difference of two means whose variances are unknown and unlike (Welch 1947); NaN where
+// one is of a single run, or neither varies.
+func welch(a, b spread) float64 {
+	va, vb := a.sd*a.sd/float64(len(a.values)), b.sd*b.sd/float64(len(b.values)) // NaN for one run
+	freedom := (va + vb) * (va + vb) / (va*va/float64(len(a.values)-1) + vb*vb/float64(len(b.values)-1))
+	if math.IsNaN(freedom) {
+		return math.NaN()
+	}
+	return student(freedom) * math.Sqrt(va+vb)
 }
 
 func (s side) statuses() string {
@@ -291,7 +315,8 @@ func (c *comparison) sortSettings() {
 		}
 	}
 	for _, name := range factNames {
-		if !same(c.sides, func(s side) any { return s.fact(name) }) {
+		mixed := func(s side) bool { return s.fact(name) == several }
+		if slices.ContainsFunc(c.sides, mixed) || !same(c.sides, func(s side) any { return s.fact(name) }) {
 			c.facts = append(c.facts, name)
 		} else if v := c.sides[0].fact(name); v != nil {
 			c.constant = append(c.constant, term.Pair{Key: name, Value: v})
@@ -307,6 +332,26 @@ func same(sides []side, of func(side) any) bool {
 	return !slices.ContainsFunc(sides[1:], func(s side) bool { return of(s) != first })
 }
 
+// measuring are settings that change what is measured and nothing that is trained, unless the training watches a metric.
+var measuring = []string{"train.eval_every", "train.clean_eval", "train.tta"}
+
+// changes are the settings that differ by themselves: without the parameters of a block or an optimizer that is another one,
+// and without what only measures.
+func (c *comparison) changes() (list []string) {
+	watches := func(s side) bool {
+		settings := s.entries[0].settings
+		return settings["schedule.metric"] != nil || settings["train.early_stop.metric"] != nil
+	}
+	watched := slices.ContainsFunc(c.sides, watches)
+	for _, key := range c.differs {
+		of := func(whole string) bool { return strings.HasPrefix(key, whole+".") }
+		if !slices.ContainsFunc(c.differs, of) && (watched || !slices.Contains(measuring, key)) {
+			list = append(list, key)
+		}
+	}
+	return list
+}
+
 // makeNotes says plainly what keeps the numbers from showing one setting's effect.
 func (c *comparison) makeNotes(entries []entry) {
 	note := func(format string, args ...any) { c.notes = append(c.notes, fmt.Sprintf(format, args...)) }
@@ -317,12 +362,14 @@ func (c *comparison) makeNotes(entries []entry) {
 		}
 		return strings.Join(list, " / ")
 	}
-	switch n := len(c.differs); {
+	switch changes := c.changes(); {
 	case len(c.sides) == 1:
-	case n == 0:
-		note("no setting differs but the seed")
-	case n > 1:
-		note("%d settings differ: no difference below is the effect of one of them alone", n)
+	case len(changes) == 0:
+		note("no setting differs but the seed%s", map[bool]string{true: " and what is measured"}[len(c.differs) > 0])
+	case len(changes) > 1 && len(c.sides) == 2:
+		note("%d settings differ (%s): no difference below is the effect of one of them alone", len(changes), strings.Join(changes, ", "))
+	case len(changes) > 1:
+		note("%d settings differ (%s): only runs that differ in a single one show its effect", len(changes), strings.Join(changes, ", "))
 	}
 	for _, f := range c.facts {
 		switch f {
@@ -350,7 +397,14 @@ func (c *comparison) makeNotes(entries []entry) {
 		}
 		note("difference: paired by seed (%s), with the 95 %% interval of its mean (Student's t)%s", strings.Join(seeds, ", "), left)
 	case len(c.differs) > 0 && !sameSeeds:
-		note("not paired by seed: %s", among(func(s side) string { return strings.Join(s.seeds(), ", ") }))
+		how := ""
+		if len(c.sides) == 2 && len(c.sides[0].bySeed()) > 1 && len(c.sides[1].bySeed()) > 1 {
+			how = "; with the 95 % interval of the difference of means (Welch's t)"
+		}
+		note("not paired by seed: %s%s", among(func(s side) string { return strings.Join(s.seeds(), ", ") }), how)
+	}
+	if single := func(s side) bool { return len(s.entries) == 1 }; len(c.sides) > 1 && len(c.changes()) > 0 && slices.ContainsFunc(c.sides, single) {
+		note("what a single run shows may be chance: runs under more seeds show how much")
 	}
 	for _, s := range c.sides {
 		seeds := s.seeds()

@@ -68,7 +68,11 @@ func (c *comparison) table() *term.Table {
 		if d, ok := c.difference(name); ok {
 			difference = signed(f(d.mean))
 			if !math.IsNaN(d.low) {
-				difference = fmt.Sprintf("%s [%s, %s]", signed(f(d.mean)), signed(f(d.low)), signed(f(d.high)))
+				text := fmt.Sprintf("%s [%s, %s]", signed(f(d.mean)), signed(f(d.low)), signed(f(d.high)))
+				if d.n != len(c.pairs) {
+					text += fmt.Sprintf(" (%d pairs)", d.n)
+				}
+				difference = text
 			}
 		}
 		add(name, func(s side) any { return s.value(name) }, difference)
