@@ -576,7 +576,8 @@ func (s *Store) MetricsAt(ctx context.Context, ids []string, epoch int) (map[str
 }
 
 // Until gives, by run, the largest finite value of one metric and the sum of another
-// over the epochs up to one. Only runs that went on after it are looked up epoch by
+// over the epochs up to one; the untrained net, epoch 0, has no part in the first. Only
+// runs that went on after it, or never came above their epoch 0, are looked up epoch by
 // epoch.
 func (s *Store) Until(ctx context.Context, ids []string, epoch int, largest, sum string) (most, total map[string]float64, err error) {
 	most, total = map[string]float64{}, map[string]float64{}
@@ -584,12 +585,13 @@ func (s *Store) Until(ctx context.Context, ids []string, epoch int, largest, sum
 		into         map[string]float64
 		name         string
 		column, made string // in summary; over metrics
-	}{{most, largest, "max", "max(value)"}, {total, sum, "total", "sum(value)"}} {
+		untrained    string // whether epoch 0 is not in the way
+	}{{most, largest, "max", "max(value) FILTER (WHERE epoch > 0)", "max_epoch > 0"}, {total, sum, "total", "sum(value)", "true"}} {
 		for chunk := range slices.Chunk(ids, idsAtOnce) {
 			args := []any{epoch, find.name}
 			among := placeholders(&args, chunk)
 			query := `
-				SELECT run_id, CASE WHEN last_epoch <= $1 THEN ` + find.column + ` ELSE (
+				SELECT run_id, CASE WHEN last_epoch <= $1 AND ` + find.untrained + ` THEN ` + find.column + ` ELSE (
 					SELECT ` + find.made + ` FROM metrics m WHERE m.run_id = summary.run_id AND m.name = $2 AND m.epoch <= $1) END
 				FROM summary WHERE name = $2 AND run_id IN (` + among + `)`
 			_, err := collect(ctx, s, "read metrics", func(rows *sql.Rows) (struct{}, error) {

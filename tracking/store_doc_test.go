@@ -55,7 +55,7 @@ var storeAnswers = []struct {
 	rows int
 	has  string
 }{
-	{4, "none 56 2 1 0.3015 0.0007 clean_train_err"},
+	{4, "net none 56 10 2 1 0.3015 0.0007 clean_train_err"},
 	{2, "56 0.3015 0.1015 0.2 2 2"},
 	{4, "56 2 0.2"},
 	{1, "none 20 56 0.2015 0.3015 0.1"},

@@ -785,3 +785,34 @@ func TestALinkToAStoreFindsTheFoldersOfItsRuns(t *testing.T) {
 		t.Error("a link to nothing is a store")
 	}
 }
+
+func TestTheUntrainedNetIsNotTheBestSoFar(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "exp.db"))
+	ids := func(values ...float64) []string {
+		r := start(t, s, NewRun{})
+		for n, v := range values {
+			ok(t, r.Epoch(ctx, n, []Metric{{"val_acc", v}, {"seconds", 1}}))
+		}
+		return []string{r.ID}
+	}
+	for _, c := range []struct {
+		values []float64
+		until  int
+		want   float64
+	}{
+		{[]float64{0.5, 0.1, 0.3, 0.2}, 3, 0.3},
+		{[]float64{0.5, 0.1, 0.3, 0.2}, 1, 0.1},
+		{[]float64{0.1, 0.2, 0.4, 0.3}, 3, 0.4},
+		{[]float64{0.1, 0.2, 0.4, 0.3}, 1, 0.2},
+	} {
+		run := ids(c.values...)
+		most, total, err := s.Until(ctx, run, c.until, "val_acc", "seconds")
+		if err != nil || most[run[0]] != c.want || total[run[0]] != float64(c.until+1) {
+			t.Errorf("%v until epoch %d: %v, %v, %v", c.values, c.until, most, total, err)
+		}
+	}
+	run := ids(0.5)
+	if most, _, err := s.Until(ctx, run, 0, "val_acc", "seconds"); err != nil || len(most) > 0 {
+		t.Errorf("without a trained epoch: %v, %v", most, err)
+	}
+}

@@ -25,7 +25,7 @@ type weightsFlag struct{ weights string }
 var weightFiles = map[string]string{"best": runner.BestWeights, "last": runner.LastWeights}
 
 func (w *weightsFlag) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&w.weights, "weights", "best", "`best` (of the epoch with the highest val_acc) or last")
+	cmd.Flags().StringVar(&w.weights, "weights", "best", "`best` (of the epoch with the highest val_acc, the untrained net aside) or last")
 	completeFlag(cmd, "weights", func(*app, *cobra.Command, string) []string { return []string{"best", "last"} })
 }
 

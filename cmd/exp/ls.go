@@ -36,8 +36,8 @@ func newLsCmd(a *app) *cobra.Command {
 		Short: "List runs, the newest first",
 		Long: `List runs, the newest first.
 
-val_acc is that of the last epoch, best the highest; train err is the last
-clean_train_err where it was measured, otherwise 1 - train_acc.
+val_acc is that of the last epoch, best the highest, that of the untrained net included;
+train err is the last clean_train_err where it was measured, otherwise 1 - train_acc.
 
 ` + whereHelp + `
 --cols takes such names too, each perhaps with "as NAME".
@@ -46,8 +46,18 @@ clean_train_err where it was measured, otherwise 1 - train_acc.
 		Example: `  exp ls --status failed,diverged
   exp ls --where 'shortcut = none and depth >= 44' --sort -val_acc.max
   exp ls --cols 'name, optimizer.lr as lr, val_acc.max, val_acc.max@epoch as at' -n 0 --csv`,
-		Args: cobra.NoArgs,
-		RunE: a.run(func(cmd *cobra.Command, _ []string) error { return lsRun(cmd.Context(), a, o) }),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("ls takes no RUN: `exp show %s` shows one, --where chooses some", args[0])
+			}
+			return nil
+		},
+		RunE: a.run(func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("limit") && o.Limit < 0 {
+				return usage("-n: %d is below 0", o.Limit)
+			}
+			return lsRun(cmd.Context(), a, o)
+		}),
 	}
 	cmd.Flags().IntVarP(&o.Limit, "limit", "n", -1, "number of runs, 0 for all (default 20; all with --json and --csv)")
 	cmd.Flags().Lookup("limit").DefValue = "0" // said in the text above
@@ -72,8 +82,6 @@ func lsRun(ctx context.Context, a *app, o *LsOptions) error {
 	}
 	filter := tracking.Filter{Statuses: o.Statuses, Where: o.Where, Sort: o.Sort, Trashed: o.Trash, Limit: o.Limit}
 	switch {
-	case o.Limit < -1:
-		return usage("-n: %d is below 0", o.Limit)
 	case o.Limit == -1 && format.ForPeople():
 		filter.Limit = lsLimit
 	case o.Limit == -1:
