@@ -35,7 +35,7 @@ const (
 // WriteAll is Write for files of one folder that belong together: all are replaced or none. They are written into a folder of
 // their own; when they are on the disk, its new name says so, and they move to their places. A death on the way leaves
 // some of them old and some new until Finish or the next WriteAll moves the rest.
-func WriteAll(dir string, files []File, meta map[string]string) (err error) {
+func WriteAll(dir string, files []File, meta map[string]string) error {
 	if err := Finish(dir); err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func WriteAll(dir string, files []File, meta map[string]string) (err error) {
 			return errors.Join(fmt.Errorf("write checkpoint %s: %w", filepath.Join(dir, f.Name), err), os.RemoveAll(work))
 		}
 	}
-	err = syncDir(work)
+	err := syncDir(work)
 	if err == nil {
 		err = os.Rename(work, filepath.Join(dir, saved))
 	}
