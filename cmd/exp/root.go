@@ -90,9 +90,15 @@ func (k *keeper) Write(p []byte) (int, error) {
 func newRootCmd(a *app) *cobra.Command {
 	v := viper.New()
 	cmd := &cobra.Command{
-		Use:           "exp",
-		Short:         "Train declared nets, record every run, compare them",
-		Long:          "exp trains nets that YAML files declare, records every run in SQLite and compares them.\n\n" + exitCodes,
+		Use:   "exp",
+		Short: "Train declared nets, record every run, compare them",
+		Long: `exp trains nets that YAML files declare, records every run in SQLite and compares them.
+
+The flags below are exp's own settings. Where one is not given, its variable counts, EXP_DB,
+EXP_DATA_DIR, EXP_THREADS or EXP_COLOR; and then the file exp.yaml in the working folder, with
+db, data, threads and color. An experiment's file must have another name.
+
+` + exitCodes,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -129,16 +135,22 @@ func newRootCmd(a *app) *cobra.Command {
 // readSettings fills a.settings; every key of exp.yaml must be one of ours.
 func (a *app) readSettings(v *viper.Viper) error {
 	v.SetConfigFile("exp.yaml")
-	if err := v.ReadInConfig(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("exp.yaml: %w", err)
-	}
 	var known []string
 	for _, s := range settingKeys {
 		known = append(known, s.key)
 	}
-	for _, key := range v.AllKeys() {
+	wrong := func(problem error) error {
+		return fmt.Errorf("exp.yaml: %w\n   this file holds exp's own settings (%s); an experiment must have another name", problem, strings.Join(known, ", "))
+	}
+	if err := v.ReadInConfig(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if broken := (viper.ConfigParseError{}); errors.As(err, &broken) {
+			err = broken.Unwrap() // less "While parsing config"
+		}
+		return wrong(err)
+	}
+	for _, key := range slices.Sorted(slices.Values(v.AllKeys())) {
 		if !slices.Contains(known, key) {
-			return fmt.Errorf("exp.yaml: %s: unknown setting (%s)", key, strings.Join(known, ", "))
+			return wrong(fmt.Errorf("%s: unknown setting", key))
 		}
 	}
 	a.settings = settings{DB: v.GetString("db"), Data: v.GetString("data"), Color: v.GetString("color")}
