@@ -3,14 +3,24 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// flagError adds the flag that was probably meant to the error of an unknown one.
+// flagError adds the flag that was probably meant to the error of an unknown one, and says what a number must be.
 func flagError(cmd *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	var number *strconv.NumError
+	if errors.As(err, &invalid) && errors.As(err, &number) && number.Func == "ParseInt" {
+		problem := "is not a whole number"
+		if errors.Is(err, strconv.ErrRange) {
+			problem = "is out of range"
+		}
+		return fmt.Errorf("--%s: %q %s", invalid.GetFlag().Name, invalid.GetValue(), problem)
+	}
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return err
