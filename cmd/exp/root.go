@@ -129,6 +129,12 @@ db, data, threads and color. An experiment's file must have another name.
 	cmd.AddCommand(newLsCmd(a), newShowCmd(a), newCompareCmd(a), newDiffCmd(a), newPlotCmd(a), newQueryCmd(a), newExportCmd(a))
 	cmd.AddCommand(newTagCmd(a), newNoteCmd(a), newRenameCmd(a), newRmCmd(a), newRestoreCmd(a), newGcCmd(a))
 	cmd.AddCommand(newResumeCmd(a), newRerunCmd(a), newEvalCmd(a), newPredictCmd(a), newSchemaCmd(a), newManCmd(a))
+	cmd.InitDefaultHelpCmd()
+	help, _, _ := cmd.Find([]string{"help"})
+	help.Args = func(cmd *cobra.Command, args []string) error { // cobra's own ends well where there is no such verb
+		_, _, err := cmd.Root().Find(args)
+		return err
+	}
 	return cmd
 }
 
