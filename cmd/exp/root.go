@@ -53,7 +53,7 @@ var settingKeys = []struct{ key, env, doc string }{
 
 const maxThreads = 1024 // more than any processor of today has
 
-const exitCodes = `Exit codes: 0 done, 1 failed or diverged, 2 config or usage, 3 not found,
+const exitCodes = `Exit codes: 0 done, 1 failed or diverged, 2 config or usage, 3 run or weights not found,
 4 store unavailable, 130 interrupted.`
 
 func (a *app) main(ctx context.Context, args []string) int {
