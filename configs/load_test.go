@@ -148,6 +148,16 @@ func TestWhatAnExperimentInherits(t *testing.T) {
 			map[string]any{"model.stages.1.filters": int64(12), "model.stages.1.pool": "max", "model.stages.2.filters": int64(8)},
 		},
 		{
+			"stages with Units of their own, instead of inherited ones",
+			map[string]string{"x.yaml": "extends: small.yaml\nmodel: {stages: [{filters: 8, units: 1, unit: postact}]}"},
+			map[string]any{"model.units": absent, "model.stages.0.units": int64(1), "model.stages.0.unit": "postact"},
+		},
+		{
+			"no stages instead of inherited ones",
+			map[string]string{"x.yaml": "extends: small.yaml\nmodel: {stages: []}"},
+			map[string]any{"model.units": absent, "model.unit": absent},
+		},
+		{
 			"a byte order mark and Windows line breaks",
 			map[string]string{"x.yaml": "\uFEFFextends: small.yaml\r\nname: windows\r\n"},
 			map[string]any{"name": "windows"},
@@ -180,6 +190,7 @@ func TestOverrides(t *testing.T) {
 		{"an item by number", Options{Set: []string{"model.stages.1.filters=24"}}, map[string]any{"model.stages.0.filters": int64(8), "model.stages.1.filters": int64(24)}},
 		{"the last item", Options{Set: []string{"model.stages.last.units=1"}}, map[string]any{"model.stages.0.units": absent, "model.stages.1.units": int64(1)}},
 		{"all items", Options{Set: []string{"model.stages.all.filters=5"}}, map[string]any{"model.stages.0.filters": int64(5), "model.stages.1.filters": int64(5)}},
+		{"the Units of every item, instead of the file's", Options{Set: []string{"model.stages.all.units=3"}}, map[string]any{"model.units": absent, "model.stages.0.units": int64(3)}},
 		{"an item by its name", Options{Set: []string{"model.stages.deep.unit.dropout=0.25"}}, map[string]any{"model.stages.0.unit": absent, "model.stages.1.unit.dropout": 0.25}},
 		{"a list", Options{Set: []string{"model.stages=[{filters: 8}]", "data.augment=[flip]"}}, map[string]any{"model.stages.1.filters": absent, "data.augment.0": "flip"}},
 		{"an item that is a name", Options{Set: []string{"data.augment=[flip]", "data.augment.0.probability=1"}}, map[string]any{"data.augment.0": "flip", "data.augment.0.probability": 1.0}},

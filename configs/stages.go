@@ -11,7 +11,7 @@ import (
 )
 
 // fill gives every stage the Units that it does not name itself: `model.units`, and `model.unit` with what the
-// stage's own `unit` changes. It reports what then has no effect.
+// stage's own `unit` changes. It reports what then has no effect, unless it is inherited and was meant for other stages.
 func fill(tree *source.Node, p *source.Problems) *source.Node {
 	model := tree.Get("model")
 	stages := model.Get("stages")
@@ -20,6 +20,7 @@ func fill(tree *source.Node, p *source.Problems) *source.Node {
 	}
 	unit, units := model.Get("unit"), model.Get("units")
 	unitUsed, unitsUsed := false, false
+	unitOver, unitsOver := precedence(stages), precedence(stages)
 	filled := *stages
 	filled.Items = slices.Clone(stages.Items)
 	names := map[string]int{}
@@ -29,7 +30,9 @@ func fill(tree *source.Node, p *source.Problems) *source.Node {
 			continue
 		}
 		checkName(stage, i, names, p)
-		if stage.Get("units") == nil {
+		if own := stage.Get("units"); own != nil {
+			unitsOver = max(unitsOver, precedence(own))
+		} else {
 			n := units
 			if n == nil {
 				n = &source.Node{Kind: source.Int, Span: stage.Span, Value: strconv.Itoa(blocks.DefaultModel().Units)}
@@ -37,7 +40,11 @@ func fill(tree *source.Node, p *source.Problems) *source.Node {
 			stage = with(stage, "units", n.Span, n)
 			unitsUsed = true
 		}
-		if own := stage.Get("unit"); unit != nil && (own == nil || own.Kind == source.Map && !own.Replace) {
+		own := stage.Get("unit")
+		if own != nil {
+			unitOver = max(unitOver, precedence(own))
+		}
+		if unit != nil && (own == nil || own.Kind == source.Map && !own.Replace) {
 			if own == nil {
 				stage = with(stage, "unit", unit.Span, unit)
 			} else {
@@ -51,13 +58,42 @@ func fill(tree *source.Node, p *source.Problems) *source.Node {
 	if len(stages.Items) == 0 {
 		why = "there are no stages"
 	}
+	idle := func(key string, over int) {
+		last, at := latest(model.Get(key)), keyAt(model, key)
+		if last.Span.File != at.File {
+			at = last.Span
+		}
+		if precedence(last) >= over {
+			p.Addf(at, "model."+key, "has no effect: %s", why)
+		}
+	}
 	if units != nil && !unitsUsed {
-		p.Addf(keyAt(model, "units"), "model.units", "has no effect: %s", why)
+		idle("units", unitsOver)
 	}
 	if unit != nil && !unitUsed {
-		p.Addf(keyAt(model, "unit"), "model.unit", "has no effect: %s", why)
+		idle("unit", unitOver)
 	}
 	return with(tree, "model", keyAt(tree, "model"), with(model, "stages", keyAt(model, "stages"), &filled))
+}
+
+// latest is the part of a value that was changed last, or all of it.
+func latest(n *source.Node) *source.Node {
+	last := n
+	for _, pair := range n.Pairs {
+		if part := latest(pair.Value); precedence(part) > precedence(last) {
+			last = part
+		}
+	}
+	return last
+}
+
+// precedence orders values by where they were written: the further a file is from the experiment's own, the lower, and
+// what the command line changes comes after all files.
+func precedence(n *source.Node) int {
+	if n.Span.File.Order >= orderSetFiles {
+		return n.Span.File.Order
+	}
+	return -n.Span.File.Order
 }
 
 // shared is what a stage's own Unit inherits: all of model.unit, or what its type takes too if it names another one.
