@@ -50,6 +50,12 @@ func (l *Loaded) checkTraining(p *source.Problems) {
 			p.Addf(l.Where(path), path, "%s is not measured without train.clean_eval", name)
 		}
 	}
+	if w := l.tree.Get("schedule").Get("warmup"); w != nil { // whichever schedule it is
+		if epochs, err := w.Float(); err == nil && epochs >= float64(l.Train.Epochs) {
+			p.Add(source.Diagnostic{Span: w.Span, Path: "schedule.warmup", Problem: fmt.Sprintf("lasts until epoch %v of %d: the rate would never reach its value", epochs, l.Train.Epochs),
+				Help: "it counts epochs, not steps; write a number below train.epochs, such as 0.5"})
+		}
+	}
 	if w, ok := l.Schedule.(schedule.Watcher); ok {
 		measured("schedule.metric", w.Watches())
 	}
