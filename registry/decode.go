@@ -74,8 +74,8 @@ func (d decoder) value(n *source.Node, path string, v reflect.Value) {
 		d.list(n, path, v)
 	case reflect.Struct:
 		if n.Kind != source.Map {
-			err = fmt.Errorf("a map goes here, not %s", n.Written())
-			break
+			d.p.Add(source.Diagnostic{Span: n.Span, Path: path, Problem: "a map goes here, not " + n.Written(), Help: takes(noun(path), fieldsOf(t))})
+			return
 		}
 		d.fields(n, n.Pairs, path, noun(path), v)
 	}
@@ -215,22 +215,30 @@ func (d decoder) fields(n *source.Node, pairs []source.Pair, path, what string, 
 // unknown reports a key that is no parameter, and returns the parameter that was probably meant, "" when there is none.
 // What the same text sets already is not suggested.
 func (d decoder) unknown(pair source.Pair, n *source.Node, pairs []source.Pair, path, what string, fields []field) string {
-	var all, unused []string
+	var unused []string
 	for _, f := range fields {
-		all = append(all, f.name)
 		if !slices.ContainsFunc(pairs, func(o source.Pair) bool { return o.Key == f.name && o.At.File == pair.At.File }) {
 			unused = append(unused, f.name)
 		}
 	}
-	help := what + " takes no parameters"
-	if len(all) > 0 {
-		help = what + " takes: " + sortedList(all)
-	}
+	help := takes(what, fields)
 	if n.Get("type") != nil && pair.At.File != n.Span.File && !pair.At.File.Override {
 		help += fmt.Sprintf("\nit is inherited; `!replace` before the map at %v drops what is inherited", n.Span)
 	}
 	d.p.Add(source.Diagnostic{Span: pair.At, Path: join(path, pair.Key), Problem: "unknown key" + suggest(pair.Key, unused), Help: help})
 	return Nearest(pair.Key, unused)
+}
+
+// takes lists the keys of a map.
+func takes(what string, fields []field) string {
+	var names []string
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	if len(names) == 0 {
+		return what + " takes no parameters"
+	}
+	return what + " takes: " + sortedList(names)
 }
 
 // validate calls the Validate method of a struct, if it has one.

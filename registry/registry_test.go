@@ -171,8 +171,8 @@ func TestWhatIsRefused(t *testing.T) {
 		}},
 		{"{type: group, frames: [{widht: 1}, 5], frame: 7}", []string{
 			`x.yaml:1:25: shape.frames.0.widht: unknown key; did you mean "width"?`, `   a frame takes: dashed, title, width`,
-			`x.yaml:1:36: shape.frames.1: a map goes here, not 5`,
-			`x.yaml:1:47: shape.frame: a map goes here, not 7`,
+			`x.yaml:1:36: shape.frames.1: a map goes here, not 5`, `   a frame takes: dashed, title, width`,
+			`x.yaml:1:47: shape.frame: a map goes here, not 7`, `   frame takes: dashed, title, width`,
 		}},
 	} {
 		_, p := decode(test.text)
