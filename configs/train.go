@@ -23,7 +23,7 @@ func (c Clip) Validate() error {
 	case c.Norm != 0 && c.Value != 0:
 		return errors.New("clips by norm and by value; take one")
 	case c.Norm == 0 && c.Value == 0:
-		return errors.New("is empty: `norm: 1.0` clips the gradient's length, `value: 0.5` each of its numbers")
+		return errors.New("one of norm and value must be more than 0: `norm: 1.0` clips the gradient's length, `value: 0.5` each of its numbers")
 	}
 	return nil
 }
