@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"exp/blocks"
 	"exp/configs"
 	"exp/internal/term"
 	"exp/registry"
@@ -38,7 +37,7 @@ var defaults = sync.OnceValue(func() (d struct{ experiment, stage, picked map[st
 	}
 	d.experiment, d.stage, d.picked = map[string]string{}, map[string]string{}, map[string]string{}
 	collect(d.experiment, "", registry.Fields(configs.Default()))
-	collect(d.stage, "", registry.Fields(blocks.DefaultStage()))
+	collect(d.stage, "", stageFields())
 	for _, k := range registry.Kinds() {
 		for _, e := range k.Entries() {
 			collect(d.picked, e.Name+".", e.Fields)

@@ -63,7 +63,7 @@ lets an editor find most of them while they are made. For VS Code with its YAML 
 
 func (a *app) fieldsOfAFile(format term.Format) {
 	fields := registry.Fields(configs.Default())
-	stage := registry.Fields(blocks.DefaultStage())
+	stage := stageFields()
 	if format == term.Text {
 		a.printPart(part{name: "experiment", doc: "the fields of a file"}, []registry.Entry{{Name: "file", Doc: "an experiment", Fields: fields}, {Name: "stage", Doc: "an item of model.stages", Fields: stage}}, false)
 		return
@@ -72,6 +72,17 @@ func (a *app) fieldsOfAFile(format term.Format) {
 	a.documentFields(fields)
 	fmt.Fprint(a.out, "\nEach item of `model.stages`:\n\n")
 	a.documentFields(stage)
+}
+
+// stageFields are the fields of an item of model.stages; its units have no default of their own.
+func stageFields() []registry.Field {
+	fields := registry.Fields(blocks.DefaultStage())
+	for i := range fields {
+		if fields[i].Name == "units" {
+			fields[i].Default = ""
+		}
+	}
+	return fields
 }
 
 func (a *app) documentPart(g part, entries []registry.Entry) {
