@@ -132,24 +132,27 @@ func typeName(t reflect.Type) string {
 }
 
 // Fields describes the parameters of a struct, or of what a pointer to one points at, in their order; the values are the
-// defaults. Parameters of nested structs follow with dotted names.
+// defaults. Parameters of nested structs follow with dotted names; those of an optional one come after it, a "map".
 func Fields(v any) []Field {
 	var all []Field
 	s := reflect.Indirect(reflect.ValueOf(v))
 	for _, f := range fieldsOf(s.Type()) {
 		x := s.FieldByIndex(f.index)
-		if f.typ.Kind() == reflect.Struct && !readsItself(f.typ) {
-			for _, inner := range Fields(x.Interface()) {
-				inner.Name = f.name + "." + inner.Name
-				all = append(all, inner)
+		if f.typ.Kind() != reflect.Struct || readsItself(f.typ) {
+			d := Field{Name: f.name, Doc: f.doc, Type: typeName(f.typ), Bounds: f.check.String(), Required: f.check.required}
+			if n := encode(x); n != nil && !(f.check.required && x.IsZero()) {
+				d.Default = source.Inline(n)
 			}
-			continue
+			all = append(all, d)
+			if d.Type != "map" {
+				continue
+			}
+			x = defaultOf(f.typ.Elem())
 		}
-		d := Field{Name: f.name, Doc: f.doc, Type: typeName(f.typ), Bounds: f.check.String(), Required: f.check.required}
-		if n := encode(x); n != nil && !(f.check.required && x.IsZero()) {
-			d.Default = source.Inline(n)
+		for _, inner := range Fields(x.Interface()) {
+			inner.Name = f.name + "." + inner.Name
+			all = append(all, inner)
 		}
-		all = append(all, d)
 	}
 	return all
 }

@@ -218,6 +218,9 @@ func TestWhatIsDocumented(t *testing.T) {
   frame.dashed (true or false) = false [] or drawn through
   frame.title (text) = "" [] on it
   shadow (map) =  [] what is below
+  shadow.width (whole number) = 3 [at least 0] in pixels
+  shadow.dashed (true or false) = false [] or drawn through
+  shadow.title (text) = "" [] on it
   turn (value) = "0deg" [] angle
   frames (list of map) = [] [] further ones
 point: nothing to see

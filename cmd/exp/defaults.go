@@ -29,8 +29,12 @@ func dull(p term.Pair, settings map[string]any) bool {
 // can be picked by its name and parameter.
 var defaults = sync.OnceValue(func() (d struct{ experiment, stage, picked map[string]string }) {
 	collect := func(into map[string]string, prefix string, fields []registry.Field) {
+		optional := "" // a map that is absent by default: where it is there, all of it is worth showing
 		for _, f := range fields {
-			if !f.Required {
+			if f.Type == "map" {
+				optional = prefix + f.Name + "."
+			}
+			if !f.Required && (optional == "" || !strings.HasPrefix(prefix+f.Name, optional)) {
 				into[prefix+f.Name] = strings.Trim(f.Default, `"`)
 			}
 		}
