@@ -34,7 +34,8 @@ func newPlotCmd(a *app) *cobra.Command {
 		Use:   "plot [RUN...]",
 		Short: "Draw learning curves, in the terminal or as SVG or PNG",
 		Long: `Draw a metric of runs over the epochs, in the terminal or with -o as a picture. Several
-metrics are told apart by their dashes in a picture; in the terminal each has its own plot.
+metrics are told apart by their dashes in a picture; in the terminal each has its own plot,
+of no more than four curves, which the names of runs take in turns.
 A curve is called as its run, or with --cols by those columns of it.
 
 ` + runHelp + `
@@ -61,9 +62,9 @@ Here a name stands for all its runs.
 
 // curve is a metric of a run over the epochs; NaN where an epoch has none.
 type curve struct {
-	label, metric string
-	run           int // its number among the runs
-	values        []float64
+	label, name, metric string // what it is called, and its run's name
+	run                 int    // its number among the runs
+	values              []float64
 }
 
 func plotRun(ctx context.Context, a *app, o *PlotOptions) error {
@@ -137,7 +138,7 @@ func readCurves(ctx context.Context, store *tracking.Store, runs []tracking.Reco
 			if err != nil {
 				return nil, err
 			}
-			c := curve{labels[i], name, i, nil}
+			c := curve{labels[i], r.Name, name, i, nil}
 			for _, p := range points {
 				found[p.Name] = true
 				if p.Name != name {
@@ -179,7 +180,7 @@ func (a *app) drawCurves(curves []curve, metrics []string) error {
 			for len(values) < longest { // one scale of epochs for all
 				values = append(values, math.NaN())
 			}
-			list = append(list, term.Curve{Name: term.Printable(c.label), Values: values})
+			list = append(list, term.Curve{Name: term.Printable(c.label), Group: c.name, Values: values})
 		}
 		text := term.Plot(fmt.Sprintf("%s, epochs 0 to %d", name, longest-1), list, a.color(a.outTTY))
 		if text == "" {

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -76,8 +77,12 @@ func TestBar(t *testing.T) {
 
 func TestPlot(t *testing.T) {
 	nan := math.NaN()
-	down := Curve{"train_loss", []float64{nan, 2, 1.5, 1.2}}
-	flat := Curve{"val_loss", []float64{2.3, 2, math.Inf(1), 1.9}}
+	down := Curve{Name: "train_loss", Values: []float64{nan, 2, 1.5, 1.2}}
+	flat := Curve{Name: "val_loss", Values: []float64{2.3, 2, math.Inf(1), 1.9}}
+	var many []Curve
+	for i, group := range "aaaabbc" {
+		many = append(many, Curve{Name: fmt.Sprint(string(group), i), Group: string(group), Values: []float64{1, 2}})
+	}
 	for _, c := range []struct {
 		name     string
 		curves   []Curve
@@ -87,7 +92,9 @@ func TestPlot(t *testing.T) {
 		{"marks tell curves apart", []Curve{down, flat}, false, "loss   * train_loss   o val_loss\n", "\x1b"},
 		{"or colours", []Curve{down, flat}, true, "\x1b[94m", "loss   *"},
 		{"the scale is that of finite values", []Curve{flat}, false, " 2.300 ┼*", "Inf"},
-		{"one value is no curve", []Curve{{"train_loss", []float64{nan, 2}}, flat}, false, "loss   * val_loss\n", "train_loss"},
+		{"one value is no curve", []Curve{{Name: "train_loss", Values: []float64{nan, 2}}, flat}, false, "loss   * val_loss\n", "train_loss"},
+		{"groups take turns", many, false, "loss   * a0   o a1   + b4   x c6\n", "b5"},
+		{"of one group, the first", many[:4], false, "* a0   o a1   + a2   x a3\n", "b"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := Plot("loss", c.curves, c.color)
@@ -96,7 +103,7 @@ func TestPlot(t *testing.T) {
 			}
 		})
 	}
-	if got := Plot("loss", []Curve{{"train_loss", []float64{nan, nan}}, {}}, true); got != "" {
+	if got := Plot("loss", []Curve{{Name: "train_loss", Values: []float64{nan, nan}}, {}}, true); got != "" {
 		t.Errorf("drew nothing as %q", got)
 	}
 }

@@ -1,7 +1,9 @@
 package term
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/guptarohit/asciigraph"
 )
@@ -9,6 +11,7 @@ import (
 // Curve is one line of a plot; values that are not finite are left out.
 type Curve struct {
 	Name   string
+	Group  string // every group has its turn before one of them has a second curve
 	Values []float64
 }
 
@@ -26,15 +29,20 @@ var plotMarks = []string{"*", "o", "+", "x"}
 // Plot draws curves over the same steps, each in its colour or with its own mark,
 // with their names below. It is empty when no curve has two finite values.
 func Plot(caption string, curves []Curve, color bool) string {
-	var all [][]float64
-	var names []string
+	var drawn []Curve
 	for _, c := range curves {
-		if values, finite := gaps(c.Values); finite > 1 && len(all) < MostCurves {
-			all, names = append(all, values), append(names, c.Name)
+		values, finite := gaps(c.Values)
+		if finite > 1 {
+			drawn = append(drawn, Curve{c.Name, c.Group, values})
 		}
 	}
-	if len(all) == 0 {
+	if len(drawn) == 0 {
 		return ""
+	}
+	var all [][]float64
+	var names []string
+	for _, c := range inTurns(drawn, MostCurves) {
+		all, names = append(all, c.Values), append(names, c.Name)
 	}
 	options := []asciigraph.Option{asciigraph.Height(plotRows), asciigraph.Width(plotColumns), asciigraph.Precision(3)}
 	if color {
@@ -49,6 +57,23 @@ func Plot(caption string, curves []Curve, color bool) string {
 		options = append(options, asciigraph.Caption(caption), asciigraph.SeriesChars(marks...))
 	}
 	return asciigraph.PlotMany(all, options...) + "\n"
+}
+
+// inTurns keeps n curves: the first of every group, then the second ones, and so on. They stay in their order.
+func inTurns(curves []Curve, n int) []Curve {
+	places, turns, seen := make([]int, len(curves)), make([]int, len(curves)), map[string]int{}
+	for i, c := range curves {
+		places[i], turns[i] = i, seen[c.Group]
+		seen[c.Group]++
+	}
+	slices.SortStableFunc(places, func(i, j int) int { return cmp.Compare(turns[i], turns[j]) })
+	places = places[:min(n, len(places))]
+	slices.Sort(places)
+	var kept []Curve
+	for _, i := range places {
+		kept = append(kept, curves[i])
+	}
+	return kept
 }
 
 // gaps puts NaN, asciigraph's word for a gap, for what is not finite, and counts
