@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"exp/tracking"
 )
 
 // GcOptions are what `exp gc` was asked.
@@ -49,7 +51,15 @@ func gcRun(ctx context.Context, a *app, o *GcOptions) error {
 		return err
 	}
 	if len(runs) == 0 {
-		a.say("nothing has been in the trash of %s for %s", store.Path(), o.OlderThan)
+		younger, err := store.List(ctx, tracking.Filter{Trashed: true})
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprintf("nothing has been in the trash of %s for %s", store.Path(), o.OlderThan)
+		if len(younger) > 0 {
+			text += fmt.Sprintf("; for less: %s, which `exp gc --older-than 0d` deletes", count(len(younger), "run"))
+		}
+		a.say("%s", text)
 		return nil
 	}
 	var bytes int64
