@@ -51,7 +51,7 @@ func (l *Loaded) checkTraining(p *source.Problems) {
 		}
 	}
 	if w := l.tree.Get("schedule").Get("warmup"); w != nil { // whichever schedule it is
-		if epochs, err := w.Float(); err == nil && epochs >= float64(l.Train.Epochs) {
+		if epochs, err := w.Float(); err == nil && epochs > float64(l.Train.Epochs) {
 			p.Add(source.Diagnostic{Span: w.Span, Path: "schedule.warmup", Problem: fmt.Sprintf("lasts until epoch %v of %d: the rate would never reach its value", epochs, l.Train.Epochs),
 				Help: "it counts epochs, not steps; write a number below train.epochs, such as 0.5"})
 		}
