@@ -369,7 +369,7 @@ func TestAStepAllocatesAlmostNothing(t *testing.T) {
 			}
 			next()
 			allocations := testing.AllocsPerRun(5, next)
-			// All of them are Gorgonia's machine's: four to six small ones an operation.
+			// All of them are Gorgonia's machine's: five to eight small ones an operation.
 			if allocations > 1000 {
 				t.Errorf("%v allocations a step", allocations)
 			}
