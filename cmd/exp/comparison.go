@@ -274,6 +274,12 @@ func (c *comparison) difference(name string) (d difference, ok bool) {
 	return difference{mean, mean - half, mean + half, len(pairs)}, true
 }
 
+// hasInterval says whether an interval is known for the difference in a metric.
+func (c *comparison) hasInterval(name string) bool {
+	d, ok := c.difference(name)
+	return ok && !math.IsNaN(d.low)
+}
+
 // student is the quantile of Student's t by which standard errors make an interval.
 func student(freedom float64) float64 {
 	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: freedom}.Quantile((1 + confidence) / 2)
@@ -362,10 +368,13 @@ func (c *comparison) makeNotes(entries []entry) {
 		}
 		return strings.Join(list, " / ")
 	}
-	switch changes := c.changes(); {
+	changes := c.changes()
+	switch {
 	case len(c.sides) == 1:
+	case len(c.differs) == 0:
+		note("no setting differs but the seed")
 	case len(changes) == 0:
-		note("no setting differs but the seed%s", map[bool]string{true: " and what is measured"}[len(c.differs) > 0])
+		note("no setting differs but the seed and what is measured")
 	case len(changes) > 1 && len(c.sides) == 2:
 		note("%d settings differ (%s): no difference below is the effect of one of them alone", len(changes), strings.Join(changes, ", "))
 	case len(changes) > 1:
@@ -398,12 +407,12 @@ func (c *comparison) makeNotes(entries []entry) {
 		note("difference: paired by seed (%s), with the 95 %% interval of its mean (Student's t)%s", strings.Join(seeds, ", "), left)
 	case len(c.differs) > 0 && !sameSeeds:
 		how := ""
-		if len(c.sides) == 2 && len(c.sides[0].bySeed()) > 1 && len(c.sides[1].bySeed()) > 1 {
+		if slices.ContainsFunc(c.metrics, c.hasInterval) {
 			how = "; with the 95 % interval of the difference of means (Welch's t)"
 		}
 		note("not paired by seed: %s%s", among(func(s side) string { return strings.Join(s.seeds(), ", ") }), how)
 	}
-	if single := func(s side) bool { return len(s.entries) == 1 }; len(c.sides) > 1 && len(c.changes()) > 0 && slices.ContainsFunc(c.sides, single) {
+	if single := func(s side) bool { return len(s.entries) == 1 }; len(c.sides) > 1 && len(changes) > 0 && slices.ContainsFunc(c.sides, single) {
 		note("what a single run shows may be chance: runs under more seeds show how much")
 	}
 	for _, s := range c.sides {

@@ -118,12 +118,6 @@ func exportRun(ctx context.Context, a *app, o *ExportOptions) error {
 	return nil
 }
 
-func sameFile(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y)
-}
-
 func exportCSV(ctx context.Context, store *tracking.Store, runs []tracking.Record, w io.Writer) error {
 	sums, err := store.Summaries(ctx, ids(runs))
 	if err != nil {

@@ -67,6 +67,13 @@ func (a *app) toFile(path string, write func(io.Writer) error) (err error) {
 	return os.Rename(f.Name(), path)
 }
 
+// sameFile says whether two paths lead to one file or folder.
+func sameFile(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
 // ending is the one of some endings that a flag's file has, in any case of letters.
 func ending(flag, file string, endings ...string) (string, error) {
 	for _, e := range endings {
