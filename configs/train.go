@@ -41,19 +41,14 @@ func init() { registry.Default(EarlyStop{Metric: "val_loss", Patience: 10}) }
 // checkTraining finds what in train and schedule only the whole experiment can tell.
 func (l *Loaded) checkTraining(p *source.Problems) {
 	if f, ok := l.Schedule.(schedule.Fitter); ok {
-		if name, problem := f.Fits(l.Train.Epochs); problem != "" {
-			p.Addf(l.Where("schedule."+name), "schedule."+name, "%s", problem)
+		if name, problem, help := f.Fits(l.Train.Epochs); problem != "" {
+			path := "schedule." + name
+			p.Add(source.Diagnostic{Span: l.Where(path), Path: path, Problem: problem, Help: help})
 		}
 	}
 	measured := func(path, name string) {
 		if strings.HasPrefix(name, "clean_") && l.Train.CleanEval == 0 {
 			p.Addf(l.Where(path), path, "%s is not measured without train.clean_eval", name)
-		}
-	}
-	if w := l.tree.Get("schedule").Get("warmup"); w != nil { // whichever schedule it is
-		if epochs, err := w.Float(); err == nil && epochs > float64(l.Train.Epochs) {
-			p.Add(source.Diagnostic{Span: w.Span, Path: "schedule.warmup", Problem: fmt.Sprintf("lasts until epoch %v of %d: the rate would never reach its value", epochs, l.Train.Epochs),
-				Help: "it counts epochs, not steps; write a number below train.epochs, such as 0.5"})
 		}
 	}
 	if w, ok := l.Schedule.(schedule.Watcher); ok {

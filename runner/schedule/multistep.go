@@ -33,13 +33,13 @@ func (c *MultiStep) Validate() error {
 }
 
 // Fits refuses epochs that the training does not reach.
-func (c *MultiStep) Fits(epochs int) (parameter, problem string) {
+func (c *MultiStep) Fits(epochs int) (parameter, problem, help string) {
 	for _, e := range c.After {
 		if e >= epochs {
-			return "after", fmt.Sprintf("%d has no effect: there are %d epochs", e, epochs)
+			return "after", fmt.Sprintf("%d has no effect: there are %d epochs", e, epochs), ""
 		}
 	}
-	return "", ""
+	return c.WarmUp.Fits(epochs)
 }
 
 // At is 1 after the warm-up, and falls after every epoch of the list.

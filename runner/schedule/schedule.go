@@ -6,6 +6,7 @@
 package schedule
 
 import (
+	"fmt"
 	"math"
 
 	"exp/registry"
@@ -27,9 +28,9 @@ type Watcher interface {
 }
 
 // Fitter is a Schedule that not every training is long enough for: Fits says what is wrong with which parameter, "" when all
-// is well.
+// is well, and what may help, "" when that is plain.
 type Fitter interface {
-	Fits(epochs int) (parameter, problem string)
+	Fits(epochs int) (parameter, problem, help string)
 }
 
 // Schedules is what `schedule:` can name.
@@ -52,6 +53,15 @@ func (w WarmUp) Validate() error {
 		return registry.Bad("warmup_hold", "has no effect without warmup")
 	}
 	return nil
+}
+
+// Fits refuses a warm-up that is longer than the training.
+func (w WarmUp) Fits(epochs int) (parameter, problem, help string) {
+	if w.Epochs <= float64(epochs) {
+		return "", "", ""
+	}
+	return "warmup", fmt.Sprintf("lasts until epoch %v of %d: the rate would never reach its value", w.Epochs, epochs),
+		"it counts epochs, not steps; write a number below train.epochs, such as 0.5"
 }
 
 // steps is how many steps the warm-up has.

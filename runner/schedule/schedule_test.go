@@ -78,10 +78,10 @@ func TestPlateausAreThoseOfPyTorch(t *testing.T) {
 
 func TestEpochsThatAreNotReached(t *testing.T) {
 	c := &MultiStep{After: []int{3, 6}}
-	if _, problem := c.Fits(7); problem != "" {
+	if _, problem, _ := c.Fits(7); problem != "" {
 		t.Error(problem)
 	}
-	if parameter, problem := c.Fits(6); parameter != "after" || problem != "6 has no effect: there are 6 epochs" {
+	if parameter, problem, _ := c.Fits(6); parameter != "after" || problem != "6 has no effect: there are 6 epochs" {
 		t.Error(parameter, problem)
 	}
 }
