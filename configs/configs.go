@@ -54,7 +54,7 @@ type Train struct {
 
 // Precision is the `precision:` map of an experiment's training. All is float32 but what is multiplied with bf16.
 type Precision struct {
-	Conv     string `yaml:"conv" doc:"3x3 convolutions with stride 1: winograd4 is the fastest; winograd2 makes a third of its rounding errors in 1.4 times the time; direct sums as the formula is written, in 2.8 times the time, but see products" check:"oneof=winograd4|winograd2|direct"`
+	Conv     string `yaml:"conv" doc:"3x3 convolutions with stride 1 or 2: winograd4 is the fastest; winograd2 makes a third of its rounding errors in 1.4 times the time; direct sums as the formula is written, in 2.8 times the time, but see products" check:"oneof=winograd4|winograd2|direct"`
 	Products string `yaml:"products" doc:"what they multiply: fp32; or bf16, rounded to 8 significant bits and added up in float32, which makes winograd4 and winograd2 faster by up to a half on some processors with AVX512_BF16; with conv: direct it is the fastest of all, and more exact than they are, where Linux runs on a processor with AMX_BF16. Refused elsewhere" check:"oneof=fp32|bf16"`
 }
 

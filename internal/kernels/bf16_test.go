@@ -10,12 +10,13 @@ import (
 
 // winograd is F(tile x tile, 3x3) as the formula is written, in float64, with what is multiplied rounded to bf16.
 type winograd struct {
-	tile    int
-	b, g, a [][]float64 // B and A transposed, and G
+	from, to int         // sides of a tile of what is read, without what is around it, and of what is made
+	before   int         // pixels that are read before a tile
+	b, g, a  [][]float64 // B and A transposed, and G
 }
 
 var winograds = map[Algorithm]winograd{Winograd4: f4(), Winograd2: {
-	2,
+	2, 2, 1,
 	[][]float64{{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, -1, 0, 1}},
 	[][]float64{{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}},
 	[][]float64{{1, 1, 1, 0}, {0, 1, -1, 1}},
@@ -27,12 +28,47 @@ func f4() winograd {
 	const p2, q2 = p * p, q * q
 	gp, gq := 1/(2*p2*(p2-q2)), 1/(2*q2*(q2-p2))
 	return winograd{
-		4,
+		4, 4, 1,
 		[][]float64{{p2 * q2, 0, -p2 - q2, 0, 1, 0}, {0, -p * q2, -q2, p, 1, 0}, {0, p * q2, -q2, -p, 1, 0},
 			{0, -q * p2, -p2, q, 1, 0}, {0, q * p2, -p2, -q, 1, 0}, {0, p2 * q2, 0, -p2 - q2, 0, 1}},
 		[][]float64{{1 / (p2 * q2), 0, 0}, {gp, gp * p, gp * p2}, {gp, -gp * p, gp * p2}, {gq, gq * q, gq * q2}, {gq, -gq * q, gq * q2}, {0, 0, 1}},
 		[][]float64{{1, 1, 1, 1, 1, 0}, {0, p, -p, q, -q, 0}, {0, p2, p2, q2, q2, 0}, {0, p * p2, -p * p2, q * q2, -q * q2, 1}},
 	}
+}
+
+// strided are F(4x4,3x3) with stride 2, and that for the gradient of its data: F(4,2) with the points +-p, +-q and infinity for
+// the first and the last row of a kernel, and its middle row as it is.
+func strided() (forward, back winograd) {
+	const p, q = 3. / 8, 11. / 8
+	const p2, q2 = p * p, q * q
+	gp, gq := 1/(2*p*(p2-q2)), 1/(2*q*(q2-p2))
+	five := [][]float64{{-p * q2, -q2, p, 1, 0}, {p * q2, -q2, -p, 1, 0}, {-q * p2, -p2, q, 1, 0}, {q * p2, -p2, -q, 1, 0}, {p2 * q2, 0, -p2 - q2, 0, 1}}
+	four := [][]float64{{1, 1, 1, 1, 0}, {p, -p, q, -q, 0}, {p2, p2, q2, q2, 0}, {p * p2, -p * p2, q * q2, -q * q2, 1}}
+	g := [][]float64{{gp, 0, gp * p}, {-gp, 0, gp * p}, {gq, 0, gq * q}, {-gq, 0, gq * q}, {0, 0, 1}}
+	forward, back = winograd{8, 4, 1, matrix(9, 9), nil, matrix(4, 9)}, winograd{4, 8, 0, matrix(9, 5), nil, matrix(8, 9)}
+	for i := range 5 {
+		for j := range 5 {
+			forward.b[i][2*j], back.b[i][j] = five[i][j], five[i][j]
+		}
+		for j := range 4 {
+			forward.a[j][i], back.a[2*j+1][i] = four[j][i], four[j][i]
+		}
+	}
+	for i := range 4 {
+		forward.b[5+i][2*i+1], back.b[5+i][i] = 1, 1
+		forward.a[i][5+i], back.a[2*i][5+i] = 1, 1
+		g = append(g, []float64{0, 1, 0})
+	}
+	forward.g, back.g = g, g
+	return forward, back
+}
+
+func matrix(rows, cols int) [][]float64 {
+	m := make([][]float64, rows)
+	for i := range m {
+		m[i] = make([]float64, cols)
+	}
+	return m
 }
 
 func times(a, b [][]float64) [][]float64 {
@@ -86,35 +122,42 @@ func square(x []float64, h, w, channels, image, channel, top, left, side int) []
 	return s
 }
 
-// tiles calls f with the upper left pixel of every tile.
-func (f winograd) tiles(c Conv, visit func(image, top, left int)) {
-	for image := range c.N {
-		for top := 0; top < c.H; top += f.tile {
-			for left := 0; left < c.W; left += f.tile {
-				visit(image, top, left)
+// tiles calls f with the place of every tile of images of h x w pixels.
+func (f winograd) tiles(n, h, w int, visit func(image, row, col int)) {
+	for image := range n {
+		for row := range h / f.from {
+			for col := range w / f.from {
+				visit(image, row, col)
 			}
 		}
 	}
 }
 
+// square is what a tile of a channel of what is read is made of.
+func (f winograd) square(x []float64, h, w, channels, image, channel, row, col int) [][]float64 {
+	return square(x, h, w, channels, image, channel, row*f.from-f.before, col*f.from-f.before, len(f.b[0]))
+}
+
+// conv reads images of c.H x c.W pixels, whatever the stride.
 func (f winograd) conv(c Conv, w, x []float64) []float64 {
 	u := make([][][]float64, c.C*c.O)
 	for i := range u {
 		u[i] = rounded(f.g, square(w, 3, 3, c.C*c.O, 0, i, 0, 0, 3))
 	}
-	y := make([]float64, c.outputs())
-	f.tiles(c, func(image, top, left int) {
+	high, wide := c.H/f.from*f.to, c.W/f.from*f.to
+	y := make([]float64, c.N*high*wide*c.O)
+	f.tiles(c.N, c.H, c.W, func(image, row, col int) {
 		m := make([][][]float64, c.O)
 		for i := range c.C {
-			v := rounded(f.b, square(x, c.H, c.W, c.C, image, i, top-1, left-1, f.tile+2))
+			v := rounded(f.b, f.square(x, c.H, c.W, c.C, image, i, row, col))
 			for o := range c.O {
 				m[o] = plus(m[o], v, u[i*c.O+o])
 			}
 		}
 		for o := range c.O {
-			for i, row := range around(f.a, m[o]) {
-				for j, v := range row {
-					y[((image*c.H+top+i)*c.W+left+j)*c.O+o] = v
+			for i, line := range around(f.a, m[o]) {
+				for j, v := range line {
+					y[((image*high+row*f.to+i)*wide+col*f.to+j)*c.O+o] = v
 				}
 			}
 		}
@@ -124,13 +167,13 @@ func (f winograd) conv(c Conv, w, x []float64) []float64 {
 
 func (f winograd) gradWeights(c Conv, x, g []float64) []float64 {
 	du := make([][][]float64, c.C*c.O)
-	f.tiles(c, func(image, top, left int) {
+	f.tiles(c.N, c.H, c.W, func(image, row, col int) {
 		z := make([][][]float64, c.O)
 		for o := range z {
-			z[o] = rounded(transposed(f.a), square(g, c.H, c.W, c.O, image, o, top, left, f.tile))
+			z[o] = rounded(transposed(f.a), square(g, c.OutH(), c.OutW(), c.O, image, o, row*f.to, col*f.to, f.to))
 		}
 		for i := range c.C {
-			v := rounded(f.b, square(x, c.H, c.W, c.C, image, i, top-1, left-1, f.tile+2))
+			v := rounded(f.b, f.square(x, c.H, c.W, c.C, image, i, row, col))
 			for o := range c.O {
 				du[i*c.O+o] = plus(du[i*c.O+o], v, z[o])
 			}
@@ -150,10 +193,7 @@ func (f winograd) gradWeights(c Conv, x, g []float64) []float64 {
 // plus is m + u*v, number by number; m may be nil, for zeros.
 func plus(m, u, v [][]float64) [][]float64 {
 	if m == nil {
-		m = make([][]float64, len(u))
-		for i := range m {
-			m[i] = make([]float64, len(u))
-		}
+		m = matrix(len(u), len(u))
 	}
 	for i, row := range u {
 		for j, x := range row {
@@ -174,6 +214,7 @@ func turned(c Conv, w []float64) (Conv, []float64) {
 		}
 	}
 	c.C, c.O = c.O, c.C
+	c.H, c.W = c.OutH(), c.OutW()
 	return c, t
 }
 
@@ -214,13 +255,18 @@ func TestBF16RoundsWhatIsMultiplied(t *testing.T) {
 			{N: 41, H: 4, W: 4, C: 16, O: 48, K: 3, Stride: 1},
 			{N: 5, H: 4, W: 4, C: 160, O: 128, K: 3, Stride: 1},
 			{N: 3, H: 6, W: 6, C: 48, O: 32, K: 3, Stride: 1},
+			{N: 3, H: 16, W: 8, C: 32, O: 64, K: 3, Stride: 2},
+			{N: 5, H: 8, W: 8, C: 160, O: 128, K: 3, Stride: 2},
 		} {
 			for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2} {
 				used := n.Algorithm
 				if c.H%4 != 0 {
 					used = Winograd2
 				}
-				f := winograds[used]
+				f, backwards := winograds[used], winograds[used]
+				if c.Stride == 2 {
+					f, backwards = strided()
+				}
 				t.Run(fmt.Sprintf("%d:%+v", n.Algorithm, c), func(t *testing.T) {
 					r := rand.New(rand.NewPCG(1, 2))
 					x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
@@ -232,7 +278,7 @@ func TestBF16RoundsWhatIsMultiplied(t *testing.T) {
 						want []float64
 					}{
 						"result":              {y, f.conv(c, wide(w), wide(x))},
-						"gradient of data":    {dx, f.conv(back, turnedW, wide(g))},
+						"gradient of data":    {dx, backwards.conv(back, turnedW, wide(g))},
 						"gradient of weights": {dw, f.gradWeights(c, wide(x), wide(g))},
 					} {
 						if e := relative(at.got, at.want); e > 5e-4 {

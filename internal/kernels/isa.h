@@ -11,6 +11,7 @@
 
 #include "tiles.h"
 
+#define STRIDE 1
 #define TILE 4
 #define WINO(name) name##_4
 #include "winograd.h"
@@ -22,6 +23,15 @@
 #include "winograd.h"
 #undef TILE
 #undef WINO
+#undef STRIDE
+
+#define STRIDE 2
+#define TILE 4
+#define WINO(name) name##_strided
+#include "winograd.h"
+#undef TILE
+#undef WINO
+#undef STRIDE
 
 #include "direct.h"
 
@@ -46,13 +56,15 @@
 #include "update.h"
 
 // Which way a convolution is computed: the first that its algorithm allows and its shape permits.
-enum way { DIRECTLY, BY_2, BY_4, BY_MATRICES };
+enum way { DIRECTLY, BY_2, BY_4, STRIDED, BY_MATRICES };
 
 static enum way way_of(const struct job *job) {
 	if (job->algorithm == DIRECT && job->products == BF16 && can_matrix(job))
 		return BY_MATRICES;
 	if (job->algorithm == WINOGRAD_4 && can_4(job))
 		return BY_4;
+	if (job->algorithm != DIRECT && can_strided(job))
+		return STRIDED;
 	return job->algorithm != DIRECT && can_2(job) ? BY_2 : DIRECTLY;
 }
 
@@ -60,6 +72,7 @@ static void conv(struct pool *pool, const struct job *job) {
 	switch (way_of(job)) {
 	case BY_4: conv_4(pool, job); break;
 	case BY_2: conv_2(pool, job); break;
+	case STRIDED: conv_strided(pool, job); break;
 	case BY_MATRICES: matrix_conv(pool, job); break;
 	default: direct(pool, job);
 	}
@@ -69,6 +82,7 @@ static void conv_grad_data(struct pool *pool, const struct job *job) {
 	switch (way_of(job)) {
 	case BY_4: conv_grad_data_4(pool, job); break;
 	case BY_2: conv_grad_data_2(pool, job); break;
+	case STRIDED: conv_grad_data_strided(pool, job); break;
 	case BY_MATRICES: matrix_grad_data(pool, job); break;
 	default: direct_grad_data(pool, job);
 	}
@@ -78,6 +92,7 @@ static void conv_grad_weights(struct pool *pool, const struct job *job) {
 	switch (way_of(job)) {
 	case BY_4: grad_weights_4(pool, job); break;
 	case BY_2: grad_weights_2(pool, job); break;
+	case STRIDED: grad_weights_strided(pool, job); break;
 	case BY_MATRICES: matrix_grad_weights(pool, job); break;
 	default: direct_grad_weights(pool, job);
 	}

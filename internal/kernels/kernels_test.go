@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -238,8 +239,9 @@ func someConv(r *rand.Rand) Conv {
 	for {
 		c := Conv{N: 1 + r.IntN(9), H: 1 + r.IntN(20), W: 1 + r.IntN(20), C: 1 + r.IntN(70), O: 1 + r.IntN(70), K: 1 + 2*r.IntN(3), Stride: 1 + r.IntN(3)}
 		if r.IntN(2) == 0 {
-			side := 2 + 2*r.IntN(2)
-			c = Conv{N: 1 + r.IntN(9), H: side * (1 + r.IntN(4)), W: side * (1 + r.IntN(4)), C: 16 * (1 + r.IntN(4)), O: 16 * (1 + r.IntN(4)), K: 3, Stride: 1}
+			side, stride := 2+2*r.IntN(2), 1+r.IntN(2)
+			side *= stride
+			c = Conv{N: 1 + r.IntN(9), H: side * (1 + r.IntN(4)), W: side * (1 + r.IntN(4)), C: 16 * (1 + r.IntN(4)), O: 16 * (1 + r.IntN(4)), K: 3, Stride: stride}
 		}
 		if c.MACs() < mostMACs {
 			return c
@@ -265,6 +267,8 @@ func TestConv(t *testing.T) {
 			{N: 1, H: 48, W: 40, C: 3, O: 32, K: 3, Stride: 1},
 			{N: 1, H: 70, W: 33, C: 2, O: 3, K: 7, Stride: 2},
 			{N: 2, H: 16, W: 16, C: 16, O: 32, K: 3, Stride: 2},
+			{N: 3, H: 8, W: 8, C: 128, O: 128, K: 3, Stride: 2},
+			{N: 40, H: 8, W: 16, C: 32, O: 16, K: 3, Stride: 2},
 			{N: 2, H: 16, W: 16, C: 32, O: 64, K: 1, Stride: 2},
 			{N: 2, H: 9, W: 7, C: 5, O: 4, K: 3, Stride: 5},
 			{N: 1, H: 1, W: 1, C: 1, O: 1, K: 1, Stride: 1},
@@ -319,21 +323,50 @@ func TestAlgorithmsByAccuracy(t *testing.T) {
 	})
 }
 
+// TestStridedAccuracy: with stride 2 Winograd's convolutions are as close to the truth as direct ones, which they are not.
+func TestStridedAccuracy(t *testing.T) {
+	c := Conv{N: 2, H: 32, W: 32, C: 64, O: 32, K: 3, Stride: 2}
+	r := rand.New(rand.NewPCG(1, 2))
+	x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
+	y, dx, dw := make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
+	truth.Conv(c, wide(w), Read[float64]{X: wide(x)}, Write[float64]{Y: y})
+	truth.ConvGradData(c, wide(w), ReadGrad[float64]{G: wide(g)}, WriteGrad[float64]{G: dx})
+	truth.ConvGradWeights(c, Read[float64]{X: wide(x)}, ReadGrad[float64]{G: wide(g)}, dw, nil)
+	backends(t, func(t *testing.T, n *Native) {
+		var results [][]float32
+		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
+			gotY, gotDX, gotDW, _ := convAndGradients(n, c, w, x, g)
+			errors := []float64{relative(gotY, y), relative(gotDX, dx), relative(gotDW, dw)}
+			t.Logf("algorithm %d: relative errors %.2g forward, %.2g data, %.2g weights", n.Algorithm, errors[0], errors[1], errors[2])
+			for i, e := range errors {
+				if e > 5e-7 {
+					t.Errorf("algorithm %d, result %d: error %.3g", n.Algorithm, i, e)
+				}
+			}
+			results = append(results, gotY)
+		}
+		if !slices.Equal(results[Winograd4], results[Winograd2]) || slices.Equal(results[Winograd4], results[Direct]) {
+			t.Error("the two Winograds differ, or none was used")
+		}
+	})
+}
+
 // TestRounds: so many tiles of so many channels are transformed in several rounds, over which the gradient of the weights is summed
 // up; the direct algorithm, which others hold against the truth, has none.
 func TestRounds(t *testing.T) {
-	c := Conv{N: 19, H: 16, W: 16, C: 144, O: 128, K: 3, Stride: 1}
-	r := rand.New(rand.NewPCG(1, 2))
-	x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
-	backends(t, func(t *testing.T, n *Native) {
-		n.Algorithm = Direct
-		_, _, direct, _ := convAndGradients(n, c, w, x, g)
-		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2} {
-			if _, _, dw, _ := convAndGradients(n, c, w, x, g); relative(dw, wide(direct)) > 1e-5 {
-				t.Errorf("algorithm %d: relative error %.2g", n.Algorithm, relative(dw, wide(direct)))
+	for _, c := range []Conv{{N: 19, H: 16, W: 16, C: 144, O: 128, K: 3, Stride: 1}, {N: 9, H: 32, W: 32, C: 144, O: 128, K: 3, Stride: 2}} {
+		r := rand.New(rand.NewPCG(1, 2))
+		x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
+		backends(t, func(t *testing.T, n *Native) {
+			n.Algorithm = Direct
+			_, _, direct, _ := convAndGradients(n, c, w, x, g)
+			for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2} {
+				if _, _, dw, _ := convAndGradients(n, c, w, x, g); relative(dw, wide(direct)) > 1e-5 {
+					t.Errorf("%+v, algorithm %d: relative error %.2g", c, n.Algorithm, relative(dw, wide(direct)))
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 func normal(r *rand.Rand, n int) []float32 {

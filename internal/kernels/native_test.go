@@ -19,6 +19,7 @@ func TestThreads(t *testing.T) {
 				{N: 40, H: 8, W: 8, C: 128, O: 64, K: 3, Stride: 1},
 				{N: 20, H: 13, W: 14, C: 3, O: 20, K: 3, Stride: 1},
 				{N: 20, H: 16, W: 16, C: 16, O: 32, K: 3, Stride: 2},
+				{N: 20, H: 15, W: 16, C: 16, O: 32, K: 3, Stride: 2},
 				{N: 50, H: 7, W: 8, C: 20, O: 40, K: 1, Stride: 1},
 				{N: 7, H: 12, W: 12, C: 32, O: 32, K: 3, Stride: 1},
 			} {
@@ -116,8 +117,9 @@ func TestPeakCounts(t *testing.T) {
 
 func TestFrozenWeights(t *testing.T) {
 	backends(t, func(t *testing.T, n *Native) {
-		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
-			c := Conv{N: 2, H: 8, W: 8, C: 16, O: 32, K: 3, Stride: 1}
+		for i := range 6 {
+			n.Algorithm = []Algorithm{Winograd4, Winograd2, Direct}[i%3]
+			c := Conv{N: 2, H: 8, W: 8, C: 16, O: 32, K: 3, Stride: 1 + i/3}
 			l := newLab(t, 1)
 			w, x := l.random("w", c.weights()), l.random("x", c.inputs())
 			conv := func(c Conv) []float32 {

@@ -5,9 +5,16 @@ enum { TAPS = 9 };
 // The tiles of all images, in their order.
 struct grid {
 	long n, h, w;    // pixels
+	long side;       // of a tile, in pixels
 	long high, wide; // tiles of an image
 	long tiles;
 };
+
+static struct grid grid_of(long n, long h, long w, long side) {
+	return (struct grid){n, h, w, side, h / side, w / side, n * (h / side) * (w / side)};
+}
+
+INLINE long pixels_of(const struct grid *g) { return g->side * g->side; }
 
 struct tile {
 	long image, row, col;
@@ -16,6 +23,11 @@ struct tile {
 INLINE struct tile tile_at(const struct grid *g, long i) {
 	long in_image = i % (g->high * g->wide);
 	return (struct tile){i / (g->high * g->wide), in_image / g->wide, in_image % g->wide};
+}
+
+// The pixel at a tile's upper left.
+INLINE long tile_pixel(const struct grid *g, struct tile t) {
+	return (t.image * g->h + t.row * g->side) * g->w + t.col * g->side;
 }
 
 INLINE void next_tile(const struct grid *g, struct tile *t) {

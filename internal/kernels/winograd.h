@@ -1,13 +1,21 @@
-// Convolutions with a 3x3 kernel, stride 1, on images that TILE divides and channels that 16 divides, by Winograd's
-// F(TILExTILE,3x3) (Winograd 1980; Lavin and Gray 2015). Included once with TILE 4 and once with TILE 2. For TILE 4, a 4x4
-// tile of the result takes 36 products a channel pair, not 144; TILE 2 takes 16 for 2x2 pixels, not 36, with smaller errors.
+// Convolutions with a 3x3 kernel and channels that 16 divides, by Winograd's F(TILExTILE,3x3) (Winograd 1980; Lavin and Gray 2015).
+// Included with TILE 4 and TILE 2, for STRIDE 1, and with TILE 4 for STRIDE 2; TILE divides the result's sides, STRIDE*TILE the
+// image's. With STRIDE 1 and TILE 4, a 4x4 tile of the result takes 36 products a channel pair, not 144; TILE 2 takes 16 for 2x2
+// pixels, not 36, with smaller errors.
 //
 //	y = At [ (G w Gt) * (Bt x B) ] A      x: SIDE x SIDE pixels, SIDE = TILE+2, w: 3x3, y: TILE x TILE;
 //	                                      * element by element, summed over input channels
 //
 // with the points 0, +-p, +-q and infinity for TILE 4; p = 5/8, q = 3/2 halve the error of the usual 1 and 2. TILE 2 has 0, +-1
-// and infinity. The element (i,j) of a transformed tile is called xi = SIDE*i + j. For every xi the sum over channels is a
-// product of matrices,
+// and infinity.
+//
+// With STRIDE 2, every other row of x meets rows 0 and 2 of w, and those between them row 1. So Bt takes 9 rows of pixels to 9 others:
+// five by F(4,2), with the points +-p, +-q and infinity, for p = 3/8 and q = 11/8, and four as they are; At adds what it makes of the five
+// to the four. That is 81 products, not 144, with errors as small as without. The gradient of the data has its own Bt, of 5 rows,
+// and At, of 8: a row of x is made by F(4,2), the next one by row 1 of w alone. Of the 9x9 elements of transformed weights 6x6 are
+// different.
+//
+// The element (i,j) of a transformed tile is called xi = SIDE*i + j. For every xi the sum over channels is a product of matrices,
 //
 //	M[xi][tile][o] = sum over c of V[xi][tile][c] * U[xi][c][o]
 //
@@ -27,8 +35,12 @@
 // WINO(name) is a name of this TILE's own.
 
 #ifndef SIDE
-#define SIDE (TILE + 2)
+#define SIDE (STRIDE == 2 ? 2 * TILE + 1 : TILE + 2)
 #define XI (SIDE * SIDE)
+#define U_SIDE (TILE + 2)
+#define U_XI (U_SIDE * U_SIDE)
+#define P2 (P * P)
+#define Q2 (Q * Q)
 
 enum {
 	SHORT = 32,                // products for one number of M that are few beside storing it
@@ -40,17 +52,98 @@ enum {
 };
 #endif
 
-#if TILE == 4
+// ROWS_UNROLLED is before loops over the rows of a tile: unrolled, but for nine, which would be too much code.
+#undef ROWS_UNROLLED
+#undef P
+#undef Q
+#if STRIDE == 2
+#define ROWS_UNROLLED _Pragma("GCC unroll 1")
+#define P .375f
+#define Q 1.375f
+#define HP (1 / (2 * P * (P2 - Q2)))
+#define HQ (1 / (2 * Q * (Q2 - P2)))
+
+// What F(4,2) makes of five numbers, step by step.
+INLINE void WINO(transform_five)(vec d0, vec d1, vec d2, vec d3, vec d4, float *out, long step) {
+	vec odd_p = d3 - Q2 * d1, even_p = P * (d2 - Q2 * d0), odd_q = d3 - P2 * d1, even_q = Q * (d2 - P2 * d0);
+	store(out, odd_p + even_p);
+	store(out + step, odd_p - even_p);
+	store(out + 2 * step, odd_q + even_q);
+	store(out + 3 * step, odd_q - even_q);
+	store(out + 4 * step, d4 - (P2 + Q2) * d2 + (P2 * Q2) * d0);
+}
+
+// The four numbers that it makes of five products.
+INLINE void WINO(transform_four)(const vec *m, vec *y) {
+	vec sum_p = m[0] + m[1], diff_p = m[0] - m[1], sum_q = m[2] + m[3], diff_q = m[2] - m[3];
+	y[0] = sum_p + sum_q;
+	y[1] = P * diff_p + Q * diff_q;
+	y[2] = P2 * sum_p + Q2 * sum_q;
+	y[3] = m[4] + (P2 * P) * diff_p + (Q2 * Q) * diff_q;
+}
+
+// out = Bt d
+INLINE void WINO(transform_input)(const int backward, const vec *d, float *out, long step) {
+	if (backward) {
+		WINO(transform_five)(d[0], d[1], d[2], d[3], d[4], out, step);
+		UNROLL for (int i = 0; i < TILE; i++) store(out + (TILE + 1 + i) * step, d[i]);
+		return;
+	}
+	WINO(transform_five)(d[0], d[2], d[4], d[6], d[8], out, step);
+	UNROLL for (int i = 0; i < TILE; i++) store(out + (TILE + 1 + i) * step, d[2 * i + 1]);
+}
+
+// out = A y
+INLINE void WINO(transform_gradient)(const vec *y, float *out, long step) {
+	vec even_p = y[0] + P2 * y[2], odd_p = P * (y[1] + P2 * y[3]);
+	vec even_q = y[0] + Q2 * y[2], odd_q = Q * (y[1] + Q2 * y[3]);
+	store(out, even_p + odd_p);
+	store(out + step, even_p - odd_p);
+	store(out + 2 * step, even_q + odd_q);
+	store(out + 3 * step, even_q - odd_q);
+	store(out + 4 * step, y[3]);
+	UNROLL for (int i = 0; i < TILE; i++) store(out + (TILE + 1 + i) * step, y[i]);
+}
+
+// out = G w
+INLINE void WINO(transform_weights)(const vec *w, float *out, long step) {
+	store(out, (HP * P) * w[2] + HP * w[0]);
+	store(out + step, (HP * P) * w[2] - HP * w[0]);
+	store(out + 2 * step, (HQ * Q) * w[2] + HQ * w[0]);
+	store(out + 3 * step, (HQ * Q) * w[2] - HQ * w[0]);
+	store(out + 4 * step, w[2]);
+	store(out + 5 * step, w[1]);
+}
+
+// y = At m
+INLINE void WINO(transform_output)(const int backward, const vec *m, vec *y) {
+	vec four[TILE];
+	WINO(transform_four)(m, four);
+	UNROLL for (int i = 0; i < TILE; i++) {
+		if (backward) {
+			y[2 * i] = m[TILE + 1 + i];
+			y[2 * i + 1] = four[i];
+		} else
+			y[i] = four[i] + m[TILE + 1 + i];
+	}
+}
+
+// w = Gt m
+INLINE void WINO(transform_back)(const vec *m, vec *w) {
+	w[0] = HP * (m[0] - m[1]) + HQ * (m[2] - m[3]);
+	w[1] = m[5];
+	w[2] = (HP * P) * (m[0] + m[1]) + (HQ * Q) * (m[2] + m[3]) + m[4];
+}
+#elif TILE == 4
+#define ROWS_UNROLLED _Pragma("GCC unroll 6")
 #define P .625f
 #define Q 1.5f
-#define P2 (P * P)
-#define Q2 (Q * Q)
 #define GP (1 / (2 * P2 * (P2 - Q2)))
 #define GQ (1 / (2 * Q2 * (Q2 - P2)))
 #define G0 (1 / (P2 * Q2))
 
 // out = Bt d
-INLINE void WINO(transform_input)(const vec *d, float *out, long step) {
+INLINE void WINO(transform_input)(const int backward, const vec *d, float *out, long step) {
 	vec even_p = d[4] - Q2 * d[2], odd_p = P * (d[3] - Q2 * d[1]);
 	vec even_q = d[4] - P2 * d[2], odd_q = Q * (d[3] - P2 * d[1]);
 	store(out, d[4] - (P2 + Q2) * d[2] + (P2 * Q2) * d[0]);
@@ -86,7 +179,7 @@ INLINE void WINO(transform_weights)(const vec *w, float *out, long step) {
 }
 
 // y = At m
-INLINE void WINO(transform_output)(const vec *m, vec *y) {
+INLINE void WINO(transform_output)(const int backward, const vec *m, vec *y) {
 	vec sum_p = m[1] + m[2], diff_p = m[1] - m[2], sum_q = m[3] + m[4], diff_q = m[3] - m[4];
 	y[0] = m[0] + sum_p + sum_q;
 	y[1] = P * diff_p + Q * diff_q;
@@ -102,8 +195,9 @@ INLINE void WINO(transform_back)(const vec *m, vec *w) {
 	w[2] = (GP * P2) * sum_p + (GQ * Q2) * sum_q + m[5];
 }
 #else
+#define ROWS_UNROLLED _Pragma("GCC unroll 6")
 // out = Bt d
-INLINE void WINO(transform_input)(const vec *d, float *out, long step) {
+INLINE void WINO(transform_input)(const int backward, const vec *d, float *out, long step) {
 	store(out, d[0] - d[2]);
 	store(out + step, d[1] + d[2]);
 	store(out + 2 * step, d[2] - d[1]);
@@ -128,7 +222,7 @@ INLINE void WINO(transform_weights)(const vec *w, float *out, long step) {
 }
 
 // y = At m
-INLINE void WINO(transform_output)(const vec *m, vec *y) {
+INLINE void WINO(transform_output)(const int backward, const vec *m, vec *y) {
 	y[0] = m[0] + (m[1] + m[2]);
 	y[1] = (m[1] - m[2]) + m[3];
 }
@@ -142,49 +236,53 @@ INLINE void WINO(transform_back)(const vec *m, vec *w) {
 }
 #endif
 
-static struct grid WINO(grid_of)(const struct job *job) {
-	long high = job->h / TILE, wide = job->w / TILE;
-	return (struct grid){job->n, job->h, job->w, high, wide, job->n * high * wide};
+// Sides of what one tile is made of, and of what is made of it.
+INLINE int WINO(side_in)(const int backward) { return STRIDE == 2 && backward ? TILE + 1 : SIDE; }
+INLINE int WINO(side_out)(const int backward) { return STRIDE == 2 && backward ? 2 * TILE : TILE; }
+
+// The element of transformed weights that meets element xi of a tile.
+INLINE long WINO(u_of)(long xi) {
+	if (STRIDE == 1)
+		return xi;
+	return at_most(xi / SIDE, U_SIDE - 1) * U_SIDE + at_most(xi % SIDE, U_SIDE - 1);
 }
 
-// The pixel at a tile's upper left.
-INLINE long WINO(tile_pixel)(const struct grid *g, struct tile t) {
-	return (t.image * g->h + t.row * TILE) * g->w + t.col * TILE;
-}
+// Whether xi is the first of the elements that meet the same of the weights.
+INLINE int WINO(is_first)(long xi) { return STRIDE == 1 || (xi / SIDE < U_SIDE && xi % SIDE < U_SIDE); }
 
 static long WINO(tiles_floats)(struct tiles v) { return XI * v.stride; }
 
-// V = Bt x B for the SIDE x SIDE pixels around n tiles from first on.
-INLINE void WINO(input_tiles_mode)(const int mode, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v) {
+// V = Bt x B for the pixels of and around n tiles from first on.
+INLINE void WINO(input_tiles_mode)(const int mode, const int backward, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v) {
 	float half[XI * VL] __attribute__((aligned(64)));
+	const int side = WINO(side_in)(backward), before = STRIDE == 1 || !backward, after = STRIDE == 1 || backward;
 	const vec zero = {0};
 	const long row = g->w * channels;
 	struct tile at = tile_at(g, first);
 	for (long t = 0; t < n; t++, next_tile(g, &at)) {
-		const long corner = WINO(tile_pixel)(g, at) * channels - row - channels;
-		const int top = at.row == 0, bottom = at.row == g->high - 1, left = at.col == 0, right = at.col == g->wide - 1;
+		const long corner = tile_pixel(g, at) * channels - before * (row + channels);
+		const int top = before && at.row == 0, bottom = after && at.row == g->high - 1;
+		const int left = before && at.col == 0, right = after && at.col == g->wide - 1;
 		for (long c = 0; c < channels; c += VL) {
 			const struct read_coef k = read_coef(mode, in, c, VL);
-#pragma GCC unroll 6
-			for (int j = 0; j < SIDE; j++) {
+			ROWS_UNROLLED for (int j = 0; j < side; j++) {
 				float *out = half + j * VL;
-				if ((j == 0 && left) || (j == SIDE - 1 && right)) {
-					UNROLL for (int i = 0; i < SIDE; i++) store(out + i * SIDE * VL, zero);
+				if ((j == 0 && left) || (j == side - 1 && right)) {
+					UNROLL for (int i = 0; i < SIDE; i++) store(out + i * side * VL, zero);
 					continue;
 				}
 				const long from = corner + c + j * channels;
 				vec d[SIDE];
 				d[0] = top ? zero : read_at(mode, in, from, k);
-				UNROLL for (int i = 1; i < SIDE - 1; i++) d[i] = read_at(mode, in, from + i * row, k);
-				d[SIDE - 1] = bottom ? zero : read_at(mode, in, from + (SIDE - 1) * row, k);
-				WINO(transform_input)(d, out, SIDE * VL);
+				UNROLL for (int i = 1; i < side - 1; i++) d[i] = read_at(mode, in, from + i * row, k);
+				d[side - 1] = bottom ? zero : read_at(mode, in, from + (side - 1) * row, k);
+				WINO(transform_input)(backward, d, out, side * VL);
 			}
 			float *out = tiles_of(v, t, c);
-#pragma GCC unroll 6
-			for (int i = 0; i < SIDE; i++) {
+			ROWS_UNROLLED for (int i = 0; i < SIDE; i++) {
 				vec d[SIDE];
-				UNROLL for (int j = 0; j < SIDE; j++) d[j] = load(half + (i * SIDE + j) * VL);
-				WINO(transform_input)(d, out + i * SIDE * v.stride, v.stride);
+				UNROLL for (int j = 0; j < side; j++) d[j] = load(half + (i * side + j) * VL);
+				WINO(transform_input)(backward, d, out + i * SIDE * v.stride, v.stride);
 			}
 		}
 	}
@@ -196,12 +294,11 @@ INLINE void WINO(gradient_tiles_mode)(const int mode, const struct grid *g, cons
 	const long row = g->w * channels;
 	struct tile at = tile_at(g, first);
 	for (long t = 0; t < n; t++, next_tile(g, &at)) {
-		const long corner = WINO(tile_pixel)(g, at) * channels;
+		const long corner = tile_pixel(g, at) * channels;
 		for (long c = 0; c < channels; c += VL) {
 			const struct read_coef k = read_coef(mode, in, c, VL);
 			vec sum = {0};
-#pragma GCC unroll 4
-			for (int j = 0; j < TILE; j++) {
+			ROWS_UNROLLED for (int j = 0; j < TILE; j++) {
 				const long from = corner + c + j * channels;
 				vec y[TILE];
 				UNROLL for (int i = 0; i < TILE; i++) y[i] = read_at(mode, in, from + i * row, k);
@@ -211,8 +308,7 @@ INLINE void WINO(gradient_tiles_mode)(const int mode, const struct grid *g, cons
 			if (sums)
 				store(sums + c, load(sums + c) + sum);
 			float *out = tiles_of(z, t, c);
-#pragma GCC unroll 6
-			for (int i = 0; i < SIDE; i++) {
+			ROWS_UNROLLED for (int i = 0; i < SIDE; i++) {
 				vec y[TILE];
 				UNROLL for (int j = 0; j < TILE; j++) y[j] = load(half + (i * TILE + j) * VL);
 				WINO(transform_gradient)(y, out + i * SIDE * z.stride, z.stride);
@@ -221,14 +317,15 @@ INLINE void WINO(gradient_tiles_mode)(const int mode, const struct grid *g, cons
 	}
 }
 
-// The TILE x TILE pixels of n tiles from first on and of `count` channels from `from` on: y = At m A, stored as out says; sums[c] and
+// The pixels of n tiles from first on and of `count` channels from `from` on: y = At m A, stored as out says; sums[c] and
 // sums[count+c] take the sums of the c-th of them.
-INLINE void WINO(output_tiles_mode)(const int mode, const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums) {
-	float half[SIDE * TILE * VL] __attribute__((aligned(64)));
+INLINE void WINO(output_tiles_mode)(const int mode, const int backward, const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums) {
+	float half[SIDE * STRIDE * TILE * VL] __attribute__((aligned(64)));
+	const int side = WINO(side_out)(backward);
 	const long row = g->w * channels;
 	struct tile tile = tile_at(g, first);
 	for (long t = 0; t < n; t++, next_tile(g, &tile)) {
-		const long corner = WINO(tile_pixel)(g, tile) * channels + from;
+		const long corner = tile_pixel(g, tile) * channels + from;
 		for (long c = 0; c < count; c += VL) {
 			struct write_coef k = write_coef(mode, out, from + c, VL);
 			if (mode & SUM) {
@@ -236,20 +333,18 @@ INLINE void WINO(output_tiles_mode)(const int mode, const struct grid *g, const 
 				k.product = load(sums + count + c);
 			}
 			const float *in = tiles_of(m, t, c);
-#pragma GCC unroll 6
-			for (int j = 0; j < SIDE; j++) {
-				vec d[SIDE], y[TILE];
+			ROWS_UNROLLED for (int j = 0; j < SIDE; j++) {
+				vec d[SIDE], y[STRIDE * TILE];
 				UNROLL for (int i = 0; i < SIDE; i++) d[i] = load(in + (i * SIDE + j) * m.stride);
-				WINO(transform_output)(d, y);
-				UNROLL for (int i = 0; i < TILE; i++) store(half + (i * SIDE + j) * VL, y[i]);
+				WINO(transform_output)(backward, d, y);
+				UNROLL for (int i = 0; i < side; i++) store(half + (i * SIDE + j) * VL, y[i]);
 			}
-#pragma GCC unroll 4
-			for (int i = 0; i < TILE; i++) {
-				vec d[SIDE], y[TILE];
+			ROWS_UNROLLED for (int i = 0; i < side; i++) {
+				vec d[SIDE], y[STRIDE * TILE];
 				UNROLL for (int j = 0; j < SIDE; j++) d[j] = load(half + (i * SIDE + j) * VL);
-				WINO(transform_output)(d, y);
+				WINO(transform_output)(backward, d, y);
 				const long at = corner + i * row + c;
-				UNROLL for (int j = 0; j < TILE; j++) write_at(mode, out, at + j * channels, y[j], &k);
+				UNROLL for (int j = 0; j < side; j++) write_at(mode, out, at + j * channels, y[j], &k);
 			}
 			if (mode & SUM) {
 				store(sums + c, k.sum);
@@ -260,20 +355,21 @@ INLINE void WINO(output_tiles_mode)(const int mode, const struct grid *g, const 
 }
 
 // The transforms above once for every mode, so that none is looked at inside them.
-#define INPUT_TILES(name, mode) \
+#define INPUT_TILES(name, mode, backward) \
 	static __attribute__((noinline)) void name(const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v) { \
-		WINO(input_tiles_mode)(mode, g, in, channels, first, n, v); \
+		WINO(input_tiles_mode)(mode, backward, g, in, channels, first, n, v); \
 	}
-INPUT_TILES(WINO(input_plain), 0)
-INPUT_TILES(WINO(input_affine), AFFINE)
-INPUT_TILES(WINO(input_relu), AFFINE | RELU)
-INPUT_TILES(WINO(input_grad), GRAD)
-INPUT_TILES(WINO(input_add), ADD)
-INPUT_TILES(WINO(input_grad_add), GRAD | ADD)
+INPUT_TILES(WINO(input_plain), 0, 0)
+INPUT_TILES(WINO(input_affine), AFFINE, 0)
+INPUT_TILES(WINO(input_relu), AFFINE | RELU, 0)
+INPUT_TILES(WINO(input_plain_back), 0, 1)
+INPUT_TILES(WINO(input_grad), GRAD, 1)
+INPUT_TILES(WINO(input_add), ADD, 1)
+INPUT_TILES(WINO(input_grad_add), GRAD | ADD, 1)
 
-static void WINO(input_tiles)(const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v) {
+static void WINO(input_tiles)(const int backward, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v) {
 	switch (in->mode) {
-	case 0: WINO(input_plain)(g, in, channels, first, n, v); break;
+	case 0: (backward ? WINO(input_plain_back) : WINO(input_plain))(g, in, channels, first, n, v); break;
 	case AFFINE: WINO(input_affine)(g, in, channels, first, n, v); break;
 	case AFFINE | RELU: WINO(input_relu)(g, in, channels, first, n, v); break;
 	case GRAD: WINO(input_grad)(g, in, channels, first, n, v); break;
@@ -308,49 +404,60 @@ static void WINO(gradient_tiles)(const struct grid *g, const struct source *in, 
 	}
 }
 
-#define OUTPUT_TILES(name, mode) \
+#define OUTPUT_TILES(name, mode, backward) \
 	static __attribute__((noinline)) void name(const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums) { \
-		WINO(output_tiles_mode)(mode, g, out, channels, from, count, first, n, m, sums); \
+		WINO(output_tiles_mode)(mode, backward, g, out, channels, from, count, first, n, m, sums); \
 	}
-OUTPUT_TILES(WINO(output_plain), 0)
-OUTPUT_TILES(WINO(output_residual), RESIDUAL)
-OUTPUT_TILES(WINO(output_sum), SUM)
-OUTPUT_TILES(WINO(output_residual_sum), RESIDUAL | SUM)
-OUTPUT_TILES(WINO(output_mask), THROUGH | MASK)
-OUTPUT_TILES(WINO(output_linear_norm), THROUGH | SUM | SCALE)
-OUTPUT_TILES(WINO(output_norm), NORM_GRAD)
-OUTPUT_TILES(WINO(output_norm_rest), NORM_GRAD | REST)
-OUTPUT_TILES(WINO(output_gate_sum), RESIDUAL | GATE | THROUGH | SUM)
-OUTPUT_TILES(WINO(output_norm_relu), NORM_RELU)
-OUTPUT_TILES(WINO(output_norm_join_relu), NORM_JOIN_RELU)
-OUTPUT_TILES(WINO(output_any), out->mode)
+OUTPUT_TILES(WINO(output_plain), 0, 0)
+OUTPUT_TILES(WINO(output_residual), RESIDUAL, 0)
+OUTPUT_TILES(WINO(output_sum), SUM, 0)
+OUTPUT_TILES(WINO(output_residual_sum), RESIDUAL | SUM, 0)
+OUTPUT_TILES(WINO(output_norm_relu), NORM_RELU, 0)
+OUTPUT_TILES(WINO(output_norm_join_relu), NORM_JOIN_RELU, 0)
+OUTPUT_TILES(WINO(output_any), out->mode, 0)
+OUTPUT_TILES(WINO(output_plain_back), 0, 1)
+OUTPUT_TILES(WINO(output_residual_back), RESIDUAL, 1)
+OUTPUT_TILES(WINO(output_mask), THROUGH | MASK, 1)
+OUTPUT_TILES(WINO(output_linear_norm), THROUGH | SUM | SCALE, 1)
+OUTPUT_TILES(WINO(output_norm), NORM_GRAD, 1)
+OUTPUT_TILES(WINO(output_norm_rest), NORM_GRAD | REST, 1)
+OUTPUT_TILES(WINO(output_gate_sum), RESIDUAL | GATE | THROUGH | SUM, 1)
+OUTPUT_TILES(WINO(output_any_back), out->mode, 1)
 
-static void WINO(output_tiles)(const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums) {
-	switch (out->mode) {
-	case 0: WINO(output_plain)(g, out, channels, from, count, first, n, m, sums); break;
-	case RESIDUAL: WINO(output_residual)(g, out, channels, from, count, first, n, m, sums); break;
-	case SUM: WINO(output_sum)(g, out, channels, from, count, first, n, m, sums); break;
-	case RESIDUAL | SUM: WINO(output_residual_sum)(g, out, channels, from, count, first, n, m, sums); break;
-	case THROUGH | MASK: WINO(output_mask)(g, out, channels, from, count, first, n, m, sums); break;
-	case THROUGH | SUM | SCALE: WINO(output_linear_norm)(g, out, channels, from, count, first, n, m, sums); break;
-	case NORM_GRAD: WINO(output_norm)(g, out, channels, from, count, first, n, m, sums); break;
-	case NORM_GRAD | REST: WINO(output_norm_rest)(g, out, channels, from, count, first, n, m, sums); break;
-	case RESIDUAL | GATE | THROUGH | SUM: WINO(output_gate_sum)(g, out, channels, from, count, first, n, m, sums); break;
-	case NORM_RELU: WINO(output_norm_relu)(g, out, channels, from, count, first, n, m, sums); break;
-	case NORM_JOIN_RELU: WINO(output_norm_join_relu)(g, out, channels, from, count, first, n, m, sums); break;
-	default: WINO(output_any)(g, out, channels, from, count, first, n, m, sums);
+typedef void WINO(output_function)(const struct grid *g, const struct sink *out, long channels, long from, long count, long first, long n, struct tiles m, float *sums);
+
+static WINO(output_function) *WINO(output_for)(int mode, int backward) {
+	if (backward)
+		switch (mode) {
+		case 0: return WINO(output_plain_back);
+		case RESIDUAL: return WINO(output_residual_back);
+		case THROUGH | MASK: return WINO(output_mask);
+		case THROUGH | SUM | SCALE: return WINO(output_linear_norm);
+		case NORM_GRAD: return WINO(output_norm);
+		case NORM_GRAD | REST: return WINO(output_norm_rest);
+		case RESIDUAL | GATE | THROUGH | SUM: return WINO(output_gate_sum);
+		default: return WINO(output_any_back);
+		}
+	switch (mode) {
+	case 0: return WINO(output_plain);
+	case RESIDUAL: return WINO(output_residual);
+	case SUM: return WINO(output_sum);
+	case RESIDUAL | SUM: return WINO(output_residual_sum);
+	case NORM_RELU: return WINO(output_norm_relu);
+	case NORM_JOIN_RELU: return WINO(output_norm_join_relu);
+	default: return WINO(output_any);
 	}
 }
 
 // V and Z as products take them: as above, or rounded to pairs of channels or tiles, for which `few` has room for FEW_TILES.
-static void WINO(input_numbers)(int products, int of_tiles, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v, struct tiles few) {
+static void WINO(input_numbers)(int products, int backward, int of_tiles, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v, struct tiles few) {
 	if (!HAS_BF16 || products == FP32) {
-		WINO(input_tiles)(g, in, channels, first, n, v);
+		WINO(input_tiles)(backward, g, in, channels, first, n, v);
 		return;
 	}
 	for (long t = 0; t < n; t += FEW_TILES) {
 		const long more = at_most(FEW_TILES, n - t);
-		WINO(input_tiles)(g, in, channels, first + t, more, few);
+		WINO(input_tiles)(backward, g, in, channels, first + t, more, few);
 		(of_tiles ? pair_tiles : pair_channels)(XI, few, channels, more, v, t);
 	}
 }
@@ -370,7 +477,7 @@ static void WINO(gradient_numbers)(int products, const struct grid *g, const str
 // A convolution, or the gradient of its data, c channels in, o out.
 struct WINO(wino) {
 	struct pool *pool;
-	struct grid grid;
+	struct grid in_grid, out_grid;
 	long c, o;
 	int products;
 	const float *w;     // [9,c,o], or [9,o,c] turned around when backward
@@ -386,8 +493,12 @@ struct WINO(wino) {
 };
 
 static int WINO(can)(const struct job *job) {
-	return job->k == 3 && job->stride == 1 && job->h % TILE == 0 && job->w % TILE == 0 && job->c % BLOCK == 0 && job->o % BLOCK == 0;
+	const long side = STRIDE * TILE;
+	return job->k == 3 && job->stride == STRIDE && job->h % side == 0 && job->w % side == 0 && job->c % BLOCK == 0 && job->o % BLOCK == 0;
 }
+
+static struct grid WINO(grid_of_input)(const struct job *job) { return grid_of(job->n, job->h, job->w, STRIDE * TILE); }
+static struct grid WINO(grid_of_result)(const struct job *job) { return grid_of(job->n, job->oh, job->ow, TILE); }
 
 // 16 weights of a tap that follow each other, of input channels c to c+16 and outputs o to o+16: the i-th such row. When backward,
 // a row is of one output.
@@ -401,7 +512,7 @@ INLINE const float *WINO(weights_row)(const struct WINO(wino) *p, int tap, long 
 // from memory, if there are any: they lie in more rows than a processor foresees.
 static void WINO(weights_block)(const struct WINO(wino) *p, long c, long o, struct weights u, long at, long next_c, long next_o) {
 	float taps[TAPS][BLOCK][BLOCK] __attribute__((aligned(64)));
-	float half[3 * SIDE * VL] __attribute__((aligned(64)));
+	float half[3 * U_SIDE * VL] __attribute__((aligned(64)));
 	for (int k = 0; k < TAPS; k++)
 		for (int i = 0; i < BLOCK; i++) {
 			const float *w = WINO(weights_row)(p, k, c, o, i);
@@ -422,18 +533,17 @@ static void WINO(weights_block)(const struct WINO(wino) *p, long c, long o, stru
 				WINO(transform_weights)(w, half + j * VL, 3 * VL);
 			}
 			float *to = weights_of(u, (c + i) / per(p->products), at + v);
-#pragma GCC unroll 6
-			for (int r = 0; r < SIDE; r++) {
+			ROWS_UNROLLED for (int r = 0; r < U_SIDE; r++) {
 				const float *h = half + r * 3 * VL;
 				const vec w[3] = {load(h), load(h + VL), load(h + 2 * VL)};
 				if (p->products == FP32) {
-					WINO(transform_weights)(w, to + r * SIDE * u.stride, u.stride);
+					WINO(transform_weights)(w, to + r * U_SIDE * u.stride, u.stride);
 					continue;
 				}
-				float whole[SIDE * VL] __attribute__((aligned(64)));
+				float whole[U_SIDE * VL] __attribute__((aligned(64)));
 				WINO(transform_weights)(w, whole, VL);
-				for (int j = 0; j < SIDE; j++)
-					pair_weights(to + (r * SIDE + j) * u.stride, load(whole + j * VL), i % 2);
+				for (int j = 0; j < U_SIDE; j++)
+					pair_weights(to + (r * U_SIDE + j) * u.stride, load(whole + j * VL), i % 2);
 			}
 		}
 	}
@@ -454,7 +564,7 @@ INLINE void WINO(chunk_products)(const int products, const int rows, const int c
 	const long share = fetch_share(f, XI * wides * ((n + rows - 1) / rows));
 	for (long xi = 0; xi < XI; xi++)
 		for (long ob = 0; ob < wides; ob++) {
-			const float *w = u.at + xi * u.stride + ob * u.depth * cols * VL;
+			const float *w = u.at + WINO(u_of)(xi) * u.stride + ob * u.depth * cols * VL;
 			for (long t = 0; t < n; t += rows) {
 				fetch(f, share);
 				product(products, rows, cols, v.at + xi * v.stride + t * v.block, v.pitch * v.block, blocks, w, m.at + xi * m.stride + (ob * m.pitch + t) * cols * VL);
@@ -486,16 +596,16 @@ static void WINO(piece)(void *context, long piece, int worker) {
 	few.at = m.at + WINO(tiles_floats)(m);
 	float *sums = few.at + WINO(tiles_floats)(few);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)p->o);
-	const long pixels = TILE * TILE;
+	const long tiles = p->in_grid.tiles, in_pixels = pixels_of(&p->in_grid), out_pixels = pixels_of(&p->out_grid);
 	for (long k = cut_at(p->chunks, p->pieces, piece); k < cut_at(p->chunks, p->pieces, piece + 1); k++) {
-		const long first = k * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
-		const long next = first + n, more = at_most(p->chunk, p->grid.tiles - next);
-		WINO(input_numbers)(p->products, 0, &p->grid, &p->in, p->c, first, n, v, few);
+		const long first = k * p->chunk, n = at_most(p->chunk, tiles - first);
+		const long next = first + n, more = at_most(p->chunk, tiles - next);
+		WINO(input_numbers)(p->products, p->backward, 0, &p->in_grid, &p->in, p->c, first, n, v, few);
 		struct ahead f = {.n = 0};
-		fetch_sink(&f, &p->out, first * pixels * p->o, n * pixels * p->o);
-		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
+		fetch_sink(&f, &p->out, first * out_pixels * p->o, n * out_pixels * p->o);
+		fetch_source(&f, &p->in, next * in_pixels * p->c, more * in_pixels * p->c);
 		WINO(chunk_products_any)(p, n, v, p->u, m, &f);
-		WINO(output_tiles)(&p->grid, &p->out, p->o, 0, p->o, first, n, m, sums);
+		WINO(output_for)(p->out.mode, p->backward)(&p->out_grid, &p->out, p->o, 0, p->o, first, n, m, sums);
 		if (p->out.mode & SUM)
 			add_up(p->sums + piece * 2 * p->o, sums, 2 * p->o);
 	}
@@ -504,21 +614,21 @@ static void WINO(piece)(void *context, long piece, int worker) {
 // Few tiles beside the weights: they are transformed first, ...
 static void WINO(tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
-	const long first = piece * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
+	const long first = piece * p->chunk, n = at_most(p->chunk, p->in_grid.tiles - first);
 	struct tiles v = p->v, few = few_tiles(p->products, p->c, BLOCK);
 	v.at += first * v.block;
 	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few));
-	WINO(input_numbers)(p->products, 0, &p->grid, &p->in, p->c, first, n, v, few);
+	WINO(input_numbers)(p->products, p->backward, 0, &p->in_grid, &p->in, p->c, first, n, v, few);
 }
 
 // ... then a piece takes some outputs, whose weights stay in the cache.
 static void WINO(outputs_piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
 	struct weights u = p->u;
-	const long outputs = u.outputs, from = piece * outputs, tiles = p->grid.tiles;
+	const long outputs = u.outputs, from = piece * outputs, tiles = p->in_grid.tiles;
 	struct tiles m = tiles_at(NULL, p->v.pitch, outputs, u.wide);
-	u.at = pool_scratch(p->pool, worker, XI * u.stride + WINO(tiles_floats)(m) + 2 * outputs);
-	m.at = u.at + XI * u.stride;
+	u.at = pool_scratch(p->pool, worker, U_XI * u.stride + WINO(tiles_floats)(m) + 2 * outputs);
+	m.at = u.at + U_XI * u.stride;
 	float *sums = m.at + WINO(tiles_floats)(m);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)outputs);
 	for (long o = 0; o < outputs; o += BLOCK)
@@ -529,7 +639,7 @@ static void WINO(outputs_piece)(void *context, long piece, int worker) {
 	for (long t = 0; t < tiles; t += p->chunk) {
 		struct tiles some = m;
 		some.at += t * m.block;
-		WINO(output_tiles)(&p->grid, &p->out, p->o, from, outputs, t, at_most(p->chunk, tiles - t), some, sums);
+		WINO(output_for)(p->out.mode, p->backward)(&p->out_grid, &p->out, p->o, from, outputs, t, at_most(p->chunk, tiles - t), some, sums);
 		if (p->out.mode & SUM) {
 			add_up(p->out.sums + from, sums, outputs);
 			add_up(p->out.sums + p->o + from, sums + outputs, outputs);
@@ -539,14 +649,15 @@ static void WINO(outputs_piece)(void *context, long piece, int worker) {
 
 static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	p->pool = pool;
-	const int few = !p->kept && 2 * p->grid.tiles <= at_most(p->c, p->o);
+	const long tiles = p->in_grid.tiles;
+	const int few = !p->kept && 2 * tiles <= at_most(p->c, p->o);
 	const long wide = wide_of(p->o);
 	p->u = weights_at(NULL, p->c / per(p->products), few ? at_least(BLOCK, wide) : p->o, wide);
-	p->chunk = few ? FEW_CHUNK : at_most(round_up(p->grid.tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE));
-	p->chunks = (p->grid.tiles + p->chunk - 1) / p->chunk;
+	p->chunk = few ? FEW_CHUNK : at_most(round_up(tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE));
+	p->chunks = (tiles + p->chunk - 1) / p->chunk;
 	p->pieces = at_most(p->chunks, WINO_PIECES);
 	if (few) {
-		p->v = tiles_at(NULL, round_up(p->grid.tiles, LONG_ROWS), p->u.depth, BLOCK / per(p->products));
+		p->v = tiles_at(NULL, round_up(tiles, LONG_ROWS), p->u.depth, BLOCK / per(p->products));
 		p->v.at = pool_shared(pool, TILES, WINO(tiles_floats)(p->v) * (long)sizeof(float));
 		if (p->out.mode & SUM)
 			memset(p->out.sums, 0, sizeof(double) * 2 * (size_t)p->o);
@@ -554,10 +665,10 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 		pool_run(pool, WINO(outputs_piece), p, p->o / p->u.outputs);
 		return;
 	}
-	p->u.at = p->kept ? p->kept : pool_shared(pool, WEIGHTS, XI * p->u.stride * (long)sizeof(float));
+	p->u.at = p->kept ? p->kept : pool_shared(pool, WEIGHTS, U_XI * p->u.stride * (long)sizeof(float));
 	if (p->out.mode & SUM)
 		p->sums = sum_partials(pool, 2 * p->o, p->pieces);
-	_Static_assert(XI <= (int)KEPT_XI && (int)BLOCK == KEPT_PAD, "kept weights have no room");
+	_Static_assert(U_XI <= (int)KEPT_XI && (int)BLOCK == KEPT_PAD, "kept weights have no room");
 	if (!p->made)
 		pool_run(pool, WINO(weights_piece), p, p->c / BLOCK);
 	pool_run(pool, WINO(piece), p, p->pieces);
@@ -566,19 +677,19 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 }
 
 static void WINO(conv)(struct pool *pool, const struct job *job) {
-	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out, .products = job->products, .kept = job->kept, .made = job->made};
+	struct WINO(wino) p = {.in_grid = WINO(grid_of_input)(job), .out_grid = WINO(grid_of_result)(job), .c = job->c, .o = job->o, .w = job->weights, .in = job->in, .out = job->out, .products = job->products, .kept = job->kept, .made = job->made};
 	WINO(convolve)(pool, &p);
 }
 
 static void WINO(conv_grad_data)(struct pool *pool, const struct job *job) {
-	struct WINO(wino) p = {.grid = WINO(grid_of)(job), .c = job->o, .o = job->c, .w = job->weights, .backward = 1, .products = job->products, .in = job->grad, .out = job->out};
+	struct WINO(wino) p = {.in_grid = WINO(grid_of_result)(job), .out_grid = WINO(grid_of_input)(job), .c = job->o, .o = job->c, .w = job->weights, .backward = 1, .products = job->products, .in = job->grad, .out = job->out};
 	WINO(convolve)(pool, &p);
 }
 
 // The gradient of the weights.
 struct WINO(grad) {
 	struct pool *pool;
-	struct grid grid;
+	struct grid in_grid, grad_grid;
 	long c, o;
 	int products;
 	struct source in, grad;
@@ -592,12 +703,13 @@ struct WINO(grad) {
 
 // dU += Vt Z for one xi and the input channels of dU, v being the first one's, over n tiles, or pairs of tiles.
 INLINE void WINO(grad_products)(const int products, const int rows, const int cols, const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, struct weights du, int first, struct ahead *f, long share) {
+	du.at += WINO(u_of)(xi) * du.stride;
 	for (long ob = 0; ob < p->o / (cols * VL); ob++)
 		for (long c = 0; c < du.depth; c += BLOCK)
 #pragma GCC unroll 1
 			for (int r = 0; r < BLOCK; r += rows) {
 				fetch(f, share);
-				grad_product(products, rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du.at + xi * du.stride + (ob * du.depth + c + r) * cols * VL, first);
+				grad_product(products, rows, cols, v.at + xi * v.stride + c * v.pitch + r, z.at + xi * z.stride + ob * z.pitch * cols * VL, n, du.at + (ob * du.depth + c + r) * cols * VL, first);
 			}
 }
 
@@ -629,21 +741,22 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
 	struct weights du = p->du;
-	du.at += piece * XI * du.stride;
-	const long pixels = TILE * TILE, begin = cut_at(p->chunks, p->pieces, piece), end = cut_at(p->chunks, p->pieces, piece + 1);
+	du.at += piece * U_XI * du.stride;
+	const long tiles = p->in_grid.tiles, begin = cut_at(p->chunks, p->pieces, piece), end = cut_at(p->chunks, p->pieces, piece + 1);
 	for (long k = begin; k < end; k++) {
-		const long first = k * p->chunk, n = at_most(p->chunk, p->grid.tiles - first);
-		const long next = first + n, more = at_most(p->chunk, p->grid.tiles - next);
-		WINO(input_numbers)(p->products, 1, &p->grid, &p->in, p->c, first, n, v, few);
-		WINO(gradient_numbers)(p->products, &p->grid, &p->grad, p->o, first, n, z, sums, few_z);
+		const long first = k * p->chunk, n = at_most(p->chunk, tiles - first);
+		const long next = first + n, more = at_most(p->chunk, tiles - next);
+		WINO(input_numbers)(p->products, 0, 1, &p->in_grid, &p->in, p->c, first, n, v, few);
+		WINO(gradient_numbers)(p->products, &p->grad_grid, &p->grad, p->o, first, n, z, sums, few_z);
 		if (sums)
 			add_up(p->bias + piece * p->o, sums, p->o);
 		struct ahead f = {.n = 0};
-		fetch_source(&f, &p->in, next * pixels * p->c, more * pixels * p->c);
-		fetch_source(&f, &p->grad, next * pixels * p->o, more * pixels * p->o);
+		const long in_floats = pixels_of(&p->in_grid) * p->c, grad_floats = pixels_of(&p->grad_grid) * p->o;
+		fetch_source(&f, &p->in, next * in_floats, more * in_floats);
+		fetch_source(&f, &p->grad, next * grad_floats, more * grad_floats);
 		const long share = fetch_share(&f, XI * (p->o / p->du.wide) * (p->c / GRAD_ROWS));
 		for (long xi = 0; xi < XI; xi++)
-			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
+			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin && WINO(is_first)(xi), &f, share);
 	}
 }
 
@@ -660,34 +773,32 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
-	WINO(input_numbers)(p->products, 1, &p->grid, &p->in, p->c, p->first + t, n, v, few);
-	WINO(gradient_numbers)(p->products, &p->grid, &p->grad, p->o, p->first + t, n, z, sums, few_z);
+	WINO(input_numbers)(p->products, 0, 1, &p->in_grid, &p->in, p->c, p->first + t, n, v, few);
+	WINO(gradient_numbers)(p->products, &p->grad_grid, &p->grad, p->o, p->first + t, n, z, sums, few_z);
 	if (sums)
 		add_up(p->bias + (p->first / p->chunk + piece) * p->o, sums, p->o);
 }
 
 // dw = Gt dU G, the dU of all pieces added in their order, for 16 input channels, c to c+16, which are those from `from` on in dU.
 static void WINO(weights_back)(const struct WINO(grad) *p, long c, struct weights du, long from) {
-	float half[3 * SIDE * VL] __attribute__((aligned(64)));
+	float half[3 * U_SIDE * VL] __attribute__((aligned(64)));
 	for (long o = 0; o < p->o; o += du.wide)
 		for (long i = 0; i < BLOCK; i++)
 			for (long v = 0; v < du.wide; v += VL) {
 				const float *at = weights_of(du, from + i, o + v);
-#pragma GCC unroll 6
-				for (int j = 0; j < SIDE; j++) {
-					vec m[SIDE], w[3];
-					UNROLL for (int r = 0; r < SIDE; r++) m[r] = load(at + (r * SIDE + j) * du.stride);
+				ROWS_UNROLLED for (int j = 0; j < U_SIDE; j++) {
+					vec m[U_SIDE], w[3];
+					UNROLL for (int r = 0; r < U_SIDE; r++) m[r] = load(at + (r * U_SIDE + j) * du.stride);
 					for (long k = 1; k < p->pieces; k++) {
-						const float *d = at + (k * XI + j) * du.stride;
-						UNROLL for (int r = 0; r < SIDE; r++) m[r] += load(d + r * SIDE * du.stride);
+						const float *d = at + (k * U_XI + j) * du.stride;
+						UNROLL for (int r = 0; r < U_SIDE; r++) m[r] += load(d + r * U_SIDE * du.stride);
 					}
 					WINO(transform_back)(m, w);
-					UNROLL for (int r = 0; r < 3; r++) store(half + (r * SIDE + j) * VL, w[r]);
+					UNROLL for (int r = 0; r < 3; r++) store(half + (r * U_SIDE + j) * VL, w[r]);
 				}
-#pragma GCC unroll 3
-				for (int r = 0; r < 3; r++) {
-					vec m[SIDE], w[3];
-					UNROLL for (int j = 0; j < SIDE; j++) m[j] = load(half + (r * SIDE + j) * VL);
+				ROWS_UNROLLED for (int r = 0; r < 3; r++) {
+					vec m[U_SIDE], w[3];
+					UNROLL for (int j = 0; j < U_SIDE; j++) m[j] = load(half + (r * U_SIDE + j) * VL);
 					WINO(transform_back)(m, w);
 					float *dw = p->dw + (r * 3 * p->c + c + i) * p->o + o + v;
 					UNROLL for (int j = 0; j < 3; j++) store(dw + j * p->c * p->o, w[j]);
@@ -708,44 +819,44 @@ static void WINO(grad_channels_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
 	const long c = piece * BLOCK, numbers = numbers_of(p->products, p->n);
 	struct weights du = p->du;
-	du.at = du.at ? du.at + piece * XI * du.stride : pool_scratch(p->pool, worker, XI * du.stride);
+	du.at = du.at ? du.at + piece * U_XI * du.stride : pool_scratch(p->pool, worker, U_XI * du.stride);
 	struct ahead none = {.n = 0};
 	for (long xi = 0; xi < XI; xi++)
 		for (long t = 0; t < numbers; t += ROUND_STEP) {
 			struct tiles v = p->v, z = p->z;
 			v.at += c * v.pitch + t * v.block;
 			z.at += t * z.block;
-			WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, numbers - t), v, z, du, p->first + t == 0, &none, 0);
+			WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, numbers - t), v, z, du, p->first + t == 0 && WINO(is_first)(xi), &none, 0);
 		}
-	if (p->first + p->n == p->grid.tiles)
+	if (p->first + p->n == p->in_grid.tiles)
 		WINO(weights_back)(p, c, du, 0);
 }
 
 static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
-	struct WINO(grad) p = {.pool = pool, .grid = WINO(grid_of)(job), .c = job->c, .o = job->o, .in = job->in, .grad = job->grad, .dw = job->dw, .products = job->products};
+	struct WINO(grad) p = {.pool = pool, .in_grid = WINO(grid_of_input)(job), .grad_grid = WINO(grid_of_result)(job), .c = job->c, .o = job->o, .in = job->in, .grad = job->grad, .dw = job->dw, .products = job->products};
 	const int by_tiles = p.c * p.o <= MOST_BY_TILES;
-	p.chunk = at_most(p.grid.tiles, (by_tiles ? 32 : 16) * (4 / TILE));
-	p.chunks = (p.grid.tiles + p.chunk - 1) / p.chunk;
+	p.chunk = at_most(p.in_grid.tiles, (by_tiles ? 32 / STRIDE : 16) * (4 / TILE));
+	p.chunks = (p.in_grid.tiles + p.chunk - 1) / p.chunk;
 	p.pieces = by_tiles ? at_most(p.chunks, at_least(4, at_most(16, 16384 / (p.c * p.o)))) : 1;
 	p.du = weights_at(NULL, by_tiles ? p.c : BLOCK, p.o, wide_of(p.o));
 	const long bias_pieces = by_tiles ? p.pieces : p.chunks;
 	if (job->dbias)
 		p.bias = sum_partials(pool, p.o, bias_pieces);
 	if (by_tiles) {
-		p.du.at = pool_shared(pool, PARTIALS, p.pieces * XI * p.du.stride * (long)sizeof(float));
+		p.du.at = pool_shared(pool, PARTIALS, p.pieces * U_XI * p.du.stride * (long)sizeof(float));
 		pool_run(pool, WINO(grad_tiles_piece), &p, p.pieces);
 		pool_run(pool, WINO(grad_weights_piece), &p, p.c / BLOCK);
 	} else {
-		const long round = at_most(p.grid.tiles, at_least(1, ROUND_FLOATS / (XI * (p.c + p.o) * p.chunk)) * p.chunk);
+		const long round = at_most(p.in_grid.tiles, at_least(1, ROUND_FLOATS / (XI * (p.c + p.o) * p.chunk)) * p.chunk);
 		const long numbers = numbers_of(p.products, round);
 		p.v = tiles_at(NULL, numbers, p.c, BLOCK);
 		p.z = tiles_at(NULL, numbers, p.o, p.du.wide);
 		p.v.at = pool_shared(pool, TILES, (WINO(tiles_floats)(p.v) + WINO(tiles_floats)(p.z)) * (long)sizeof(float));
 		p.z.at = p.v.at + WINO(tiles_floats)(p.v);
-		if (round < p.grid.tiles)
-			p.du.at = pool_shared(pool, PARTIALS, p.c / BLOCK * XI * p.du.stride * (long)sizeof(float));
-		for (p.first = 0; p.first < p.grid.tiles; p.first += round) {
-			p.n = at_most(round, p.grid.tiles - p.first);
+		if (round < p.in_grid.tiles)
+			p.du.at = pool_shared(pool, PARTIALS, p.c / BLOCK * U_XI * p.du.stride * (long)sizeof(float));
+		for (p.first = 0; p.first < p.in_grid.tiles; p.first += round) {
+			p.n = at_most(round, p.in_grid.tiles - p.first);
 			pool_run(pool, WINO(grad_round_piece), &p, (p.n + p.chunk - 1) / p.chunk);
 			pool_run(pool, WINO(grad_channels_piece), &p, p.c / BLOCK);
 		}
