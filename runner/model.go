@@ -13,7 +13,6 @@ import (
 	"exp/internal/kernels"
 	"exp/internal/ops"
 	"exp/internal/stream"
-	"exp/runner/metric"
 	"exp/runner/optim"
 )
 
@@ -261,7 +260,7 @@ func (m *Model) measure(u *update) {
 	if m.factor != 1 {
 		kernels.Scale(u.Grad, m.factor)
 	}
-	u.squares = metric.SumSquares(u.Grad)
+	u.squares = kernels.SumSquares(u.Grad)
 }
 
 // move is the last task of an update. A gradient whose norm was not wanted beforehand is measured here.

@@ -16,6 +16,8 @@ static void run_scale(const struct kernels *k, long n, float *y, float factor) {
 static void run_clamp(const struct kernels *k, long n, float *y, float limit) { k->clamp(n, y, limit); }
 
 static void run_accumulate(const struct kernels *k, long n, float *y, const float *x, float factor) { k->accumulate(n, y, x, factor); }
+
+static double run_sum_squares(const struct kernels *k, long n, const float *x) { return k->sum_squares(n, x); }
 */
 import "C"
 
@@ -74,6 +76,11 @@ func Accumulate(y, x []float32, factor float32) {
 	C.run_accumulate(selected, C.long(len(y)), floats(y), floats(x), C.float(factor))
 }
 
+// SumSquares is the sum of x*x in float64, on one goroutine, in sixteen interleaved partial sums: the same bits on every machine.
+func SumSquares(x []float32) float64 {
+	return float64(C.run_sum_squares(selected, C.long(len(x)), floats(x)))
+}
+
 // AdamW is the plain-Go truth of [AdamW].
 func (Reference[T]) AdamW(w, g, m, v []T, a AdamStep) {
 	for i := range w {
@@ -128,6 +135,20 @@ func (Reference[T]) Accumulate(y, x []T, factor T) {
 	for i := range y {
 		y[i] += factor * x[i]
 	}
+}
+
+// SumSquares is the plain-Go truth of [SumSquares].
+func (Reference[T]) SumSquares(x []T) float64 {
+	var sum [16]float64
+	for i, v := range x {
+		sum[i%16] += float64(v) * float64(v)
+	}
+	for half := 8; half > 0; half /= 2 {
+		for k := range half {
+			sum[k] += sum[k+half]
+		}
+	}
+	return sum[0]
 }
 
 func checkRMSProp[T Float](w, g, v, a, m []T, s RMSPropStep) {

@@ -3,6 +3,7 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -83,6 +84,32 @@ func TestGradientsAndSteps(t *testing.T) {
 			if Clamp(y, 0.25); !math.IsNaN(float64(y[size/2])) {
 				t.Errorf("%s: NaN is clamped to %v", isa, y[size/2])
 			}
+		}
+	}
+}
+
+// TestSumSquares: the same bits as in plain Go, whatever the instruction set.
+func TestSumSquares(t *testing.T) {
+	defer func() { _ = Select("") }()
+	for _, isa := range []string{"avx512", "avx2", "generic"} {
+		if Select(isa) != nil {
+			continue
+		}
+		r := rand.New(rand.NewPCG(1, 2))
+		for _, size := range []int{0, 1, 3, 15, 16, 17, 70, 1001} {
+			x := normal(r, size)
+			if got, want := SumSquares(x), (Reference[float32]{}).SumSquares(x); got != want {
+				t.Errorf("%s, %d numbers: %v, not %v", isa, size, got, want)
+			}
+		}
+		if got := SumSquares([]float32{3e38, 4, 3e38}); math.IsInf(got, 0) {
+			t.Errorf("%s: large numbers overflow", isa)
+		}
+		if got := SumSquares([]float32{3, float32(math.NaN())}); !math.IsNaN(got) {
+			t.Errorf("%s: the sum with NaN is %v", isa, got)
+		}
+		if got := SumSquares([]float32{3, 0, -4}); got != 25 {
+			t.Errorf("%s: %v, not 25", isa, got)
 		}
 	}
 }

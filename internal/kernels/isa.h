@@ -116,4 +116,5 @@ static void conv_grads(struct pool *pool, const struct job *job) {
 		}, \
 		.sgd = sgd, .adam = adam, .average = average, \
 		.adamw = adamw, .rmsprop = rmsprop, .scale = scale, .clamp = clamp, .accumulate = accumulate, \
+		.sum_squares = sum_squares, \
 	}

@@ -109,6 +109,7 @@ struct kernels {
 	void (*scale)(long n, float *y, float factor);
 	void (*clamp)(long n, float *y, float limit);
 	void (*accumulate)(long n, float *y, const float *x, float factor);
+	double (*sum_squares)(long n, const float *x);
 };
 
 // kernels_named returns the table of an instruction set ("avx512", "avx2", "generic") that this processor has, or NULL;

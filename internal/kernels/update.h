@@ -1,5 +1,5 @@
-// What is done to gradients and weights in a step of training besides SGD and Adam: see AdamW, RMSProp, Scale, Clamp and
-// Accumulate. Included by isa.h.
+// What is done to gradients and weights in a step of training besides SGD and Adam: see AdamW, RMSProp, Scale, Clamp,
+// Accumulate and SumSquares. Included by isa.h.
 
 // w *= keep;  m = beta1*m + (1-beta1)*g;  v = beta2*v + (1-beta2)*g*g;  w -= rate * m / (sqrt(v) + eps)
 static void adamw(long n, float *w, const float *g, float *m, float *v, const struct update *u) {
@@ -57,4 +57,33 @@ static void clamp(long n, float *y, float limit) {
 static void accumulate(long n, float *y, const float *x, float factor) {
 	for (long i = 0; i < n; i += VL)
 		store_part(y + i, load_part(y + i, n - i) + factor * load_part(x + i, n - i), n - i);
+}
+
+enum { SQUARES = 16 }; // partial sums of squares, on every machine
+typedef double doubles __attribute__((vector_size(SQUARES / 2 * sizeof(double))));
+typedef float half_squares __attribute__((vector_size(SQUARES / 2 * sizeof(float)), aligned(4)));
+
+INLINE void add_squares(doubles *sum, const float *x) {
+	for (int i = 0; i < 2; i++) {
+		const doubles d = __builtin_convertvector(*(const half_squares *)(x + i * SQUARES / 2), doubles);
+		sum[i] += d * d; // which is exact, so that it is all the same whether this is one operation
+	}
+}
+
+// The sum of x*x. sum[i] is that of every 16th x from the i-th on; then each half is added to the other, down to one.
+static double sum_squares(long n, const float *x) {
+	doubles sum[2] = {{0}, {0}};
+	long i = 0;
+	for (; i + SQUARES <= n; i += SQUARES)
+		add_squares(sum, x + i);
+	if (i < n) {
+		float rest[SQUARES] = {0};
+		memcpy(rest, x + i, sizeof(float) * (size_t)(n - i));
+		add_squares(sum, rest);
+	}
+	doubles s = sum[0] + sum[1];
+	for (int half = SQUARES / 4; half > 0; half /= 2)
+		for (int k = 0; k < half; k++)
+			s[k] += s[k + half];
+	return s[0];
 }

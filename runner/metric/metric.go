@@ -84,29 +84,3 @@ func (s *Score) Acc() float64 { return float64(s.correct) / float64(s.examples) 
 
 // Examples is how many rows were counted.
 func (s *Score) Examples() int { return s.examples }
-
-// Norm is the L2 norm of all gradients together: sqrt(sum of g*g), summed in float64 in the order given.
-func Norm(grads ...[]float32) float64 {
-	var sum float64
-	for _, g := range grads {
-		sum += SumSquares(g)
-	}
-	return math.Sqrt(sum)
-}
-
-// SumSquares is the sum of x*x in float64, in four interleaved partial sums: the same bits on every machine.
-func SumSquares(x []float32) float64 {
-	var sum [4]float64
-	for len(x) >= 4 {
-		for i := range sum {
-			v := float64(x[i])
-			sum[i] += float64(v * v)
-		}
-		x = x[4:]
-	}
-	for i, f := range x {
-		v := float64(f)
-		sum[i] += float64(v * v)
-	}
-	return (sum[0] + sum[1]) + (sum[2] + sum[3])
-}

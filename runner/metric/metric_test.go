@@ -39,23 +39,3 @@ func TestANaNStays(t *testing.T) {
 		t.Errorf("%v, want NaN", m.Value())
 	}
 }
-
-func TestNorm(t *testing.T) {
-	for n := range 10 {
-		x := make([]float32, n)
-		var want float64
-		for i := range x {
-			x[i] = float32(i) - 3.5
-			want += float64(x[i]) * float64(x[i])
-		}
-		if got := SumSquares(x); got != want {
-			t.Errorf("%d numbers: %v, want %v", n, got, want)
-		}
-	}
-	if got := Norm([]float32{3}, nil, []float32{0, 4}); got != 5 {
-		t.Errorf("%v, want 5", got)
-	}
-	if got := Norm([]float32{3e38, 3e38}); math.IsInf(got, 0) {
-		t.Error("large gradients overflow")
-	}
-}
