@@ -62,6 +62,18 @@ var operations = map[string]map[string]func(b *bench) *G.Node{
 			x := b.param("x", batch, 4, 4, 3)
 			return b.Map("m", ops.View{Node: x, Norm: b.norm("n", x, 3), ReLU: true}, x)
 		},
+		"norm and relu, read by a branch and its shortcut": func(b *bench) *G.Node {
+			c := kernels.Conv{H: 4, W: 4, C: 2, O: 2, K: 3, Stride: 1}
+			x := b.Conv("c1", c, ops.View{Node: b.param("x", batch, 4, 4, 2)}, b.param("w1", 3, 3, 2, 2), nil, ops.Ending{})
+			y := b.Map("m", ops.View{Node: x, Norm: b.norm("n1", x, 2), ReLU: true}, nil)
+			z := b.Conv("c2", c, ops.View{Node: y}, b.param("w2", 3, 3, 2, 2), nil, ops.Ending{})
+			return b.AddReLU("a", ops.View{Node: z, Norm: b.norm("n2", z, 2)}, y)
+		},
+		"relu, read by two convolutions": func(b *bench) *G.Node {
+			y := ops.View{Node: b.Map("m", ops.View{Node: b.param("x", batch, 4, 4, 2), ReLU: true}, nil)}
+			c := kernels.Conv{H: 4, W: 4, C: 2, O: 3, K: 3, Stride: 2}
+			return b.Conv("c2", c, y, b.param("w2", 3, 3, 2, 3), nil, ops.Ending{Residual: b.Conv("c1", c, y, b.param("w1", 3, 3, 2, 3), nil, ops.Ending{})})
+		},
 	},
 	"AddReLU": {
 		"of arrays": func(b *bench) *G.Node {

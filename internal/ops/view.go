@@ -62,14 +62,21 @@ func (g *Graph[T]) Map(name string, v View, residual *G.Node) *G.Node {
 		g.k.Map(read(v, in, n), c, w)
 	}
 	o.writesOver(residual, inputs)
+	var y *G.Node
 	o.diff = func(grad *G.Node) G.Nodes {
+		if v.ReLU && residual == nil && g.differentiates(v) {
+			if gz := g.sumBehind(g.gradient(grad), gate(y, v)); gz != nil {
+				return g.behindGrad(name, v, gz)
+			}
+		}
 		grads := g.viewGrad(name, v, g.plainViewGrad(name+".map", v, grad))
 		if residual != nil {
 			grads = append(grads, grad)
 		}
 		return grads
 	}
-	return g.apply(o.summing(c), inputs...)
+	y = g.apply(o.summing(c), inputs...)
+	return y
 }
 
 // AddReLU ends a post-activation Unit in one pass: y = max(0, view + residual), for a view without ReLU.
@@ -84,20 +91,9 @@ func (g *Graph[T]) AddReLU(name string, v View, residual *G.Node) *G.Node {
 	}
 	var y *G.Node
 	o.diff = func(grad *G.Node) G.Nodes {
-		src := g.gradient(grad)
-		gate := G.Nodes{y}
-		if v.Norm != nil {
-			gate = append(gate, v.Node) // for the sums
-		}
-		parts := func(gz *G.Node) G.Nodes {
-			grads := append(g.viewGrad(name, v, gz), gz)
-			if v.Norm != nil {
-				grads[0] = g.scaled(name, gz, v.Norm)
-			}
-			return grads
-		}
+		src, gate := g.gradient(grad), gate(y, v)
 		if gz := g.sumBehind(src, gate); gz != nil {
-			return parts(gz)
+			return append(g.behindGrad(name, v, gz), gz)
 		}
 		at := len(src.inputs)
 		d := &op[T]{kind: "add relu grad", name: name, shape: shape.Clone()}
@@ -105,12 +101,21 @@ func (g *Graph[T]) AddReLU(name string, v View, residual *G.Node) *G.Node {
 			n := g.Rows * size
 			g.k.MapGrad(src.read(in, n), c, gated(kernels.WriteGrad[T]{G: out[:n], Sums: d.sums}, in[at:], n))
 		}
-		return parts(g.apply(d.summing(c), append(src.inputs, gate...)...))
+		gz := g.apply(d.summing(c), append(src.inputs, gate...)...)
+		return append(g.behindGrad(name, v, gz), gz)
 	}
 	inputs := append(v.inputs(), residual)
 	o.writesOver(residual, inputs)
 	y = g.apply(o.summing(c), inputs...)
 	return y
+}
+
+// gate is what a gradient needs to stop at the ReLU that made y of a view: see gated.
+func gate(y *G.Node, v View) G.Nodes {
+	if v.Norm == nil {
+		return G.Nodes{y}
+	}
+	return G.Nodes{y, v.Node} // for the sums
 }
 
 // gated has w stop at the ReLU whose result is the first of in, of which n values count; the second, if there is one, is what
@@ -137,6 +142,15 @@ func (g *Graph[T]) sumBehind(src gradientSource[T], gate G.Nodes) *G.Node {
 		}
 	}
 	return nil
+}
+
+// behindGrad is viewGrad for a gradient behind the view's ReLU, before its scale.
+func (g *Graph[T]) behindGrad(name string, v View, gz *G.Node) G.Nodes {
+	grads := g.viewGrad(name, v, gz)
+	if v.Norm != nil {
+		grads[0] = g.scaled(name, gz, v.Norm)
+	}
+	return grads
 }
 
 // viewGrad turns the gradient with respect to a view's node, as kernels give it with the sums for its normalisation (past the
