@@ -59,30 +59,33 @@ static void accumulate(long n, float *y, const float *x, float factor) {
 		store_part(y + i, load_part(y + i, n - i) + factor * load_part(x + i, n - i), n - i);
 }
 
-enum { SQUARES = 16 }; // partial sums of squares, on every machine
-typedef double doubles __attribute__((vector_size(SQUARES / 2 * sizeof(double))));
-typedef float half_squares __attribute__((vector_size(SQUARES / 2 * sizeof(float)), aligned(4)));
+// Sixteen partial sums of squares on every machine, in vectors of doubles.
+typedef double doubles __attribute__((vector_size(VL * 4)));
+typedef float narrow __attribute__((vector_size(VL * 2), aligned(4)));
+enum { SQUARES = 16, LANES = VL / 2, VECTORS = SQUARES / LANES };
 
 INLINE void add_squares(doubles *sum, const float *x) {
-	for (int i = 0; i < 2; i++) {
-		const doubles d = __builtin_convertvector(*(const half_squares *)(x + i * SQUARES / 2), doubles);
-		sum[i] += d * d; // which is exact, so that it is all the same whether this is one operation
+	UNROLL for (int i = 0; i < VECTORS; i++) {
+		const doubles d = __builtin_convertvector(*(const narrow *)(x + i * LANES), doubles);
+		sum[i] += d * d; // d*d is exact, so it is all the same whether this is one operation
 	}
 }
 
-// The sum of x*x. sum[i] is that of every 16th x from the i-th on; then each half is added to the other, down to one.
+// The sum of x*x. The i-th partial sum is that of every 16th x from the i-th on; then each half is added to the other, down to one.
 static double sum_squares(long n, const float *x) {
-	doubles sum[2] = {{0}, {0}};
-	long i = 0;
-	for (; i + SQUARES <= n; i += SQUARES)
-		add_squares(sum, x + i);
-	if (i < n) {
+	doubles sum[VECTORS];
+	UNROLL for (int i = 0; i < VECTORS; i++) sum[i] = (doubles){0};
+	long at = 0;
+	for (; at + SQUARES <= n; at += SQUARES)
+		add_squares(sum, x + at);
+	if (at < n) {
 		float rest[SQUARES] = {0};
-		memcpy(rest, x + i, sizeof(float) * (size_t)(n - i));
+		memcpy(rest, x + at, sizeof(float) * (size_t)(n - at));
 		add_squares(sum, rest);
 	}
-	doubles s = sum[0] + sum[1];
-	for (int half = SQUARES / 4; half > 0; half /= 2)
+	double s[SQUARES];
+	memcpy(s, sum, sizeof s);
+	for (int half = SQUARES / 2; half > 0; half /= 2)
 		for (int k = 0; k < half; k++)
 			s[k] += s[k + half];
 	return s[0];
