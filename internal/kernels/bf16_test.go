@@ -336,11 +336,7 @@ func TestBF16MatricesRoundWhatIsMultiplied(t *testing.T) {
 					}
 					return y
 				}
-				nx, nw, ng := near(x), near(w), near(g)
-				wantY, wantX, wantW := make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
-				truth.Conv(c, nw, Read[float64]{X: nx}, Write[float64]{Y: wantY})
-				truth.ConvGradData(c, nw, ReadGrad[float64]{G: ng}, WriteGrad[float64]{G: wantX})
-				truth.ConvGradWeights(c, Read[float64]{X: nx}, ReadGrad[float64]{G: ng}, wantW, nil)
+				wantY, wantX, wantW := trueConv(c, near(w), near(x), near(g))
 				for what, e := range map[string]float64{
 					"result": relative(y, wantY), "gradient of data": relative(dx, wantX), "gradient of weights": relative(dw, wantW),
 				} {

@@ -295,16 +295,22 @@ func TestPointConv(t *testing.T) {
 	})
 }
 
+// trueConv is a convolution and its gradients in float64, as the formula is written.
+func trueConv(c Conv, w, x, g []float64) (y, dx, dw []float64) {
+	y, dx, dw = make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
+	truth.Conv(c, w, Read[float64]{X: x}, Write[float64]{Y: y})
+	truth.ConvGradData(c, w, ReadGrad[float64]{G: g}, WriteGrad[float64]{G: dx})
+	truth.ConvGradWeights(c, Read[float64]{X: x}, ReadGrad[float64]{G: g}, dw, nil)
+	return y, dx, dw
+}
+
 // TestAlgorithmsByAccuracy: on normal numbers the slower algorithms are closer to the truth. F(2x2) is the closest: its sums are
 // the shortest.
 func TestAlgorithmsByAccuracy(t *testing.T) {
 	c := Conv{N: 2, H: 16, W: 16, C: 64, O: 32, K: 3, Stride: 1}
 	r := rand.New(rand.NewPCG(1, 2))
 	x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
-	y, dx, dw := make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
-	truth.Conv(c, wide(w), Read[float64]{X: wide(x)}, Write[float64]{Y: y})
-	truth.ConvGradData(c, wide(w), ReadGrad[float64]{G: wide(g)}, WriteGrad[float64]{G: dx})
-	truth.ConvGradWeights(c, Read[float64]{X: wide(x)}, ReadGrad[float64]{G: wide(g)}, dw, nil)
+	y, dx, dw := trueConv(c, wide(w), wide(x), wide(g))
 	backends(t, func(t *testing.T, n *Native) {
 		fastest := []float64{1e-6, 1e-6, 1e-6}
 		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {
@@ -328,10 +334,7 @@ func TestStridedAccuracy(t *testing.T) {
 	c := Conv{N: 2, H: 32, W: 32, C: 64, O: 32, K: 3, Stride: 2}
 	r := rand.New(rand.NewPCG(1, 2))
 	x, w, g := normal(r, c.inputs()), normal(r, c.weights()), normal(r, c.outputs())
-	y, dx, dw := make([]float64, c.outputs()), make([]float64, c.inputs()), make([]float64, c.weights())
-	truth.Conv(c, wide(w), Read[float64]{X: wide(x)}, Write[float64]{Y: y})
-	truth.ConvGradData(c, wide(w), ReadGrad[float64]{G: wide(g)}, WriteGrad[float64]{G: dx})
-	truth.ConvGradWeights(c, Read[float64]{X: wide(x)}, ReadGrad[float64]{G: wide(g)}, dw, nil)
+	y, dx, dw := trueConv(c, wide(w), wide(x), wide(g))
 	backends(t, func(t *testing.T, n *Native) {
 		var results [][]float32
 		for _, n.Algorithm = range []Algorithm{Winograd4, Winograd2, Direct} {

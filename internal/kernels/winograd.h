@@ -704,6 +704,7 @@ struct WINO(grad) {
 // dU += Vt Z for one xi and the input channels of dU, v being the first one's, over n tiles, or pairs of tiles.
 INLINE void WINO(grad_products)(const int products, const int rows, const int cols, const struct WINO(grad) *p, long xi, long n, struct tiles v, struct tiles z, struct weights du, int first, struct ahead *f, long share) {
 	du.at += WINO(u_of)(xi) * du.stride;
+	first = first && WINO(is_first)(xi);
 	for (long ob = 0; ob < p->o / (cols * VL); ob++)
 		for (long c = 0; c < du.depth; c += BLOCK)
 #pragma GCC unroll 1
@@ -756,7 +757,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		fetch_source(&f, &p->grad, next * grad_floats, more * grad_floats);
 		const long share = fetch_share(&f, XI * (p->o / p->du.wide) * (p->c / GRAD_ROWS));
 		for (long xi = 0; xi < XI; xi++)
-			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin && WINO(is_first)(xi), &f, share);
+			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
 	}
 }
 
@@ -826,7 +827,7 @@ static void WINO(grad_channels_piece)(void *context, long piece, int worker) {
 			struct tiles v = p->v, z = p->z;
 			v.at += c * v.pitch + t * v.block;
 			z.at += t * z.block;
-			WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, numbers - t), v, z, du, p->first + t == 0 && WINO(is_first)(xi), &none, 0);
+			WINO(grad_products_any)(p, xi, at_most(ROUND_STEP, numbers - t), v, z, du, p->first + t == 0, &none, 0);
 		}
 	if (p->first + p->n == p->in_grid.tiles)
 		WINO(weights_back)(p, c, du, 0);
