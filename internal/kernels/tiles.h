@@ -40,6 +40,22 @@ INLINE void next_tile(const struct grid *g, struct tile *t) {
 	t->image++;
 }
 
+// Tiles cut into chunks of so many at most, each half of them on its own: so two threads have as many products to make, which go by
+// so many rows.
+struct cut {
+	long tiles, half, chunk, of_half, chunks;
+};
+
+static struct cut cut_tiles(long tiles, long chunk, long rows) {
+	const long half = at_most(tiles, round_up((tiles + 1) / 2, rows)), of_half = (half + chunk - 1) / chunk;
+	return (struct cut){tiles, half, chunk, of_half, of_half + (tiles - half + chunk - 1) / chunk};
+}
+
+// The first tile of chunk k, which ends where the next one begins.
+INLINE long chunk_at(const struct cut *c, long k) {
+	return k < c->of_half ? k * c->chunk : at_most(c->tiles, c->half + (k - c->of_half) * c->chunk);
+}
+
 // Transformed tiles: element xi of tile t and channel c lies at at[xi*stride + (c/block*pitch + t)*block + c%block].
 struct tiles {
 	float *at;

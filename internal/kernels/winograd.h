@@ -484,7 +484,8 @@ struct WINO(wino) {
 	int backward;
 	struct source in;
 	struct sink out;
-	long chunk, chunks, pieces;
+	struct cut cut;
+	long pieces;
 	struct weights u;   // of all outputs; where tiles are few, of those of a piece
 	float *kept;        // as in struct job
 	int made;
@@ -588,7 +589,7 @@ static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct 
 // The chunks of one piece: transform tiles, multiply, transform back.
 static void WINO(piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
-	struct tiles v = tiles_at(NULL, p->chunk, p->u.depth, BLOCK / per(p->products)), m = tiles_at(NULL, p->chunk, p->o, p->u.wide);
+	struct tiles v = tiles_at(NULL, p->cut.chunk, p->u.depth, BLOCK / per(p->products)), m = tiles_at(NULL, p->cut.chunk, p->o, p->u.wide);
 	struct tiles few = few_tiles(p->products, p->c, BLOCK);
 	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(m) + WINO(tiles_floats)(few) + 2 * p->o);
 	v.at = scratch;
@@ -596,10 +597,9 @@ static void WINO(piece)(void *context, long piece, int worker) {
 	few.at = m.at + WINO(tiles_floats)(m);
 	float *sums = few.at + WINO(tiles_floats)(few);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)p->o);
-	const long tiles = p->in_grid.tiles, in_pixels = pixels_of(&p->in_grid), out_pixels = pixels_of(&p->out_grid);
-	for (long k = cut_at(p->chunks, p->pieces, piece); k < cut_at(p->chunks, p->pieces, piece + 1); k++) {
-		const long first = k * p->chunk, n = at_most(p->chunk, tiles - first);
-		const long next = first + n, more = at_most(p->chunk, tiles - next);
+	const long in_pixels = pixels_of(&p->in_grid), out_pixels = pixels_of(&p->out_grid);
+	for (long k = cut_at(p->cut.chunks, p->pieces, piece); k < cut_at(p->cut.chunks, p->pieces, piece + 1); k++) {
+		const long first = chunk_at(&p->cut, k), next = chunk_at(&p->cut, k + 1), n = next - first, more = chunk_at(&p->cut, k + 2) - next;
 		WINO(input_numbers)(p->products, p->backward, 0, &p->in_grid, &p->in, p->c, first, n, v, few);
 		struct ahead f = {.n = 0};
 		fetch_sink(&f, &p->out, first * out_pixels * p->o, n * out_pixels * p->o);
@@ -614,7 +614,7 @@ static void WINO(piece)(void *context, long piece, int worker) {
 // Few tiles beside the weights: they are transformed first, ...
 static void WINO(tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
-	const long first = piece * p->chunk, n = at_most(p->chunk, p->in_grid.tiles - first);
+	const long first = chunk_at(&p->cut, piece), n = chunk_at(&p->cut, piece + 1) - first;
 	struct tiles v = p->v, few = few_tiles(p->products, p->c, BLOCK);
 	v.at += first * v.block;
 	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few));
@@ -636,10 +636,11 @@ static void WINO(outputs_piece)(void *context, long piece, int worker) {
 			WINO(weights_block)(p, c, from + o, u, o, c + BLOCK, from + o);
 	struct ahead none = {.n = 0};
 	WINO(chunk_products_any)(p, tiles, p->v, u, m, &none);
-	for (long t = 0; t < tiles; t += p->chunk) {
+	for (long k = 0; k < p->cut.chunks; k++) {
+		const long t = chunk_at(&p->cut, k);
 		struct tiles some = m;
 		some.at += t * m.block;
-		WINO(output_for)(p->out.mode, p->backward)(&p->out_grid, &p->out, p->o, from, outputs, t, at_most(p->chunk, tiles - t), some, sums);
+		WINO(output_for)(p->out.mode, p->backward)(&p->out_grid, &p->out, p->o, from, outputs, t, chunk_at(&p->cut, k + 1) - t, some, sums);
 		if (p->out.mode & SUM) {
 			add_up(p->out.sums + from, sums, outputs);
 			add_up(p->out.sums + p->o + from, sums + outputs, outputs);
@@ -653,15 +654,14 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	const int few = !p->kept && 2 * tiles <= at_most(p->c, p->o);
 	const long wide = wide_of(p->o);
 	p->u = weights_at(NULL, p->c / per(p->products), few ? at_least(BLOCK, wide) : p->o, wide);
-	p->chunk = few ? FEW_CHUNK : at_most(round_up(tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE));
-	p->chunks = (tiles + p->chunk - 1) / p->chunk;
-	p->pieces = at_most(p->chunks, WINO_PIECES);
+	p->cut = few ? cut_tiles(tiles, FEW_CHUNK, FEW_CHUNK) : cut_tiles(tiles, at_most(round_up(tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE)), LONG_ROWS);
+	p->pieces = at_most(p->cut.chunks, WINO_PIECES);
 	if (few) {
 		p->v = tiles_at(NULL, round_up(tiles, LONG_ROWS), p->u.depth, BLOCK / per(p->products));
 		p->v.at = pool_shared(pool, TILES, WINO(tiles_floats)(p->v) * (long)sizeof(float));
 		if (p->out.mode & SUM)
 			memset(p->out.sums, 0, sizeof(double) * 2 * (size_t)p->o);
-		pool_run(pool, WINO(tiles_piece), p, p->chunks);
+		pool_run(pool, WINO(tiles_piece), p, p->cut.chunks);
 		pool_run(pool, WINO(outputs_piece), p, p->o / p->u.outputs);
 		return;
 	}
@@ -835,10 +835,12 @@ static void WINO(grad_channels_piece)(void *context, long piece, int worker) {
 
 static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
 	struct WINO(grad) p = {.pool = pool, .in_grid = WINO(grid_of_input)(job), .grad_grid = WINO(grid_of_result)(job), .c = job->c, .o = job->o, .in = job->in, .grad = job->grad, .dw = job->dw, .products = job->products};
-	const int by_tiles = p.c * p.o <= MOST_BY_TILES;
+	const long pieces = at_least(4, at_most(16, 16384 / (p.c * p.o)));
+	// All dU together have no more numbers than V and Z, or it takes longer to add them up than to write those.
+	const int by_tiles = p.c * p.o <= MOST_BY_TILES && pieces * U_XI * p.c * p.o <= XI * p.in_grid.tiles * (p.c + p.o);
 	p.chunk = at_most(p.in_grid.tiles, (by_tiles ? 32 / STRIDE : 16) * (4 / TILE));
 	p.chunks = (p.in_grid.tiles + p.chunk - 1) / p.chunk;
-	p.pieces = by_tiles ? at_most(p.chunks, at_least(4, at_most(16, 16384 / (p.c * p.o)))) : 1;
+	p.pieces = by_tiles ? at_most(p.chunks, pieces) : 1;
 	p.du = weights_at(NULL, by_tiles ? p.c : BLOCK, p.o, wide_of(p.o));
 	const long bias_pieces = by_tiles ? p.pieces : p.chunks;
 	if (job->dbias)
