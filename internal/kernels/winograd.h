@@ -47,6 +47,7 @@ enum {
 	WINO_PIECES = 32,          // of a convolution: each has its own sums, and several chunks to fetch ahead between
 	MOST_BY_TILES = 128 * 128, // c*o up to which every piece has its own dU
 	ROUND_FLOATS = 5 << 19,    // of V and Z together that are transformed before they are multiplied: 10 MB
+	FEW_ROWS = 4,              // of a last product, for the tiles that are left
 	FEW_CHUNK = 4,             // tiles of those that are few beside the weights
 	ROUND_STEP = 128,          // tiles of those that one product sums over
 };
@@ -566,9 +567,16 @@ INLINE void WINO(chunk_products)(const int products, const int rows, const int c
 	for (long xi = 0; xi < XI; xi++)
 		for (long ob = 0; ob < wides; ob++) {
 			const float *w = u.at + WINO(u_of)(xi) * u.stride + ob * u.depth * cols * VL;
-			for (long t = 0; t < n; t += rows) {
+			const float *from = v.at + xi * v.stride;
+			float *to = m.at + xi * m.stride + ob * m.pitch * cols * VL;
+			long t = 0;
+			for (; n - t > FEW_ROWS; t += rows) {
 				fetch(f, share);
-				product(products, rows, cols, v.at + xi * v.stride + t * v.block, v.pitch * v.block, blocks, w, m.at + xi * m.stride + (ob * m.pitch + t) * cols * VL);
+				product(products, rows, cols, from + t * v.block, v.pitch * v.block, blocks, w, to + t * cols * VL);
+			}
+			if (t < n) {
+				fetch(f, share);
+				product(products, FEW_ROWS, cols, from + t * v.block, v.pitch * v.block, blocks, w, to + t * cols * VL);
 			}
 		}
 }
