@@ -36,6 +36,9 @@ enum { HAS_BF16 = 0 };
 // Loops over vectors that live in registers: one level only, and always on their own, or gcc unrolls them too late and
 // keeps every vector in memory.
 #define UNROLL _Pragma("GCC unroll 64")
+// Makes gcc forget how it came by an address or index, from which others follow: or it works out those of all rows of a tile ahead,
+// keeps them in memory, and reads one before each vector.
+#define FORGET(x) __asm__("" : "+r"(x))
 
 enum { BLOCK = 16 }; // channels that lie together in a transformed tile
 

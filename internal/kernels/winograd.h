@@ -272,7 +272,8 @@ INLINE void WINO(input_tiles_mode)(const int mode, const int backward, const str
 					UNROLL for (int i = 0; i < SIDE; i++) store(out + i * side * VL, zero);
 					continue;
 				}
-				const long from = corner + c + j * channels;
+				long from = corner + c + j * channels;
+				FORGET(from);
 				vec d[SIDE];
 				d[0] = top ? zero : read_at(mode, in, from, k);
 				UNROLL for (int i = 1; i < side - 1; i++) d[i] = read_at(mode, in, from + i * row, k);
@@ -280,10 +281,11 @@ INLINE void WINO(input_tiles_mode)(const int mode, const int backward, const str
 				WINO(transform_input)(backward, d, out, side * VL);
 			}
 			float *out = tiles_of(v, t, c);
-			ROWS_UNROLLED for (int i = 0; i < SIDE; i++) {
+			ROWS_UNROLLED for (int i = 0; i < SIDE; i++, out += SIDE * v.stride) {
 				vec d[SIDE];
+				FORGET(out);
 				UNROLL for (int j = 0; j < side; j++) d[j] = load(half + (i * side + j) * VL);
-				WINO(transform_input)(backward, d, out + i * SIDE * v.stride, v.stride);
+				WINO(transform_input)(backward, d, out, v.stride);
 			}
 		}
 	}
@@ -300,7 +302,8 @@ INLINE void WINO(gradient_tiles_mode)(const int mode, const struct grid *g, cons
 			const struct read_coef k = read_coef(mode, in, c, VL);
 			vec sum = {0};
 			ROWS_UNROLLED for (int j = 0; j < TILE; j++) {
-				const long from = corner + c + j * channels;
+				long from = corner + c + j * channels;
+				FORGET(from);
 				vec y[TILE];
 				UNROLL for (int i = 0; i < TILE; i++) y[i] = read_at(mode, in, from + i * row, k);
 				WINO(transform_gradient)(y, half + j * VL, TILE * VL);
@@ -309,10 +312,11 @@ INLINE void WINO(gradient_tiles_mode)(const int mode, const struct grid *g, cons
 			if (sums)
 				store(sums + c, load(sums + c) + sum);
 			float *out = tiles_of(z, t, c);
-			ROWS_UNROLLED for (int i = 0; i < SIDE; i++) {
+			ROWS_UNROLLED for (int i = 0; i < SIDE; i++, out += SIDE * z.stride) {
 				vec y[TILE];
+				FORGET(out);
 				UNROLL for (int j = 0; j < TILE; j++) y[j] = load(half + (i * TILE + j) * VL);
-				WINO(transform_gradient)(y, out + i * SIDE * z.stride, z.stride);
+				WINO(transform_gradient)(y, out, z.stride);
 			}
 		}
 	}
@@ -334,9 +338,10 @@ INLINE void WINO(output_tiles_mode)(const int mode, const int backward, const st
 				k.product = load(sums + count + c);
 			}
 			const float *in = tiles_of(m, t, c);
-			ROWS_UNROLLED for (int j = 0; j < SIDE; j++) {
+			ROWS_UNROLLED for (int j = 0; j < SIDE; j++, in += m.stride) {
 				vec d[SIDE], y[STRIDE * TILE];
-				UNROLL for (int i = 0; i < SIDE; i++) d[i] = load(in + (i * SIDE + j) * m.stride);
+				FORGET(in);
+				UNROLL for (int i = 0; i < SIDE; i++) d[i] = load(in + i * SIDE * m.stride);
 				WINO(transform_output)(backward, d, y);
 				UNROLL for (int i = 0; i < side; i++) store(half + (i * SIDE + j) * VL, y[i]);
 			}
@@ -344,7 +349,8 @@ INLINE void WINO(output_tiles_mode)(const int mode, const int backward, const st
 				vec d[SIDE], y[STRIDE * TILE];
 				UNROLL for (int j = 0; j < SIDE; j++) d[j] = load(half + (i * SIDE + j) * VL);
 				WINO(transform_output)(backward, d, y);
-				const long at = corner + i * row + c;
+				long at = corner + i * row + c;
+				FORGET(at);
 				UNROLL for (int j = 0; j < side; j++) write_at(mode, out, at + j * channels, y[j], &k);
 			}
 			if (mode & SUM) {
