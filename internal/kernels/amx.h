@@ -34,7 +34,7 @@ static void matrix_product(const uint16_t *a, long pitch, const long *at, long n
 		TILE_LOAD(3, m + 16 * 32 + 16, row);
 	}
 	for (long i = 0; i < n; i++, b += 32 * 32) {
-		fetch(f, share);
+		fetch_into(2, f, share);
 		const uint16_t *upper = a + at[i], *lower = upper + 16 * pitch;
 		TILE_LOAD(6, b, line);
 		TILE_LOAD(4, upper, bytes);
@@ -65,7 +65,7 @@ static void matrix_product(const uint16_t *a, long pitch, const long *at, long n
 	if (first)
 		memset(m, 0, sizeof *m * 32 * 32);
 	for (long i = 0; i < n; i++, b += 32 * 32) {
-		fetch(f, share);
+		fetch_into(2, f, share);
 		for (int row = 0; row < 32; row++)
 			for (int col = 0; col < 32; col++)
 				for (int k = 0; k < 32; k++)
