@@ -19,7 +19,7 @@ static inline keep_vec pair(__m256bh a, __m256bh b) {
 
 #define VL 16
 #define ROWS 4
-#define LONG_ROWS 8
+#define TILE_ROWS 8
 #define COLS 2
 #define GRAD_ROWS 8
 #define CHUNK(c) ((c) < 256 ? 32 : 16)

@@ -2,13 +2,13 @@
 #ifdef LIKE_AVX512 // tests the block sizes of AVX-512, and pairs of bf16, where no processor has them; slow
 #define VL 16
 #define ROWS 4
-#define LONG_ROWS 8
+#define TILE_ROWS 8
 #define GRAD_ROWS 8
 #define CHUNK(c) ((c) < 256 ? 32 : 16)
 #else
 #define VL 4
 #define ROWS 6
-#define LONG_ROWS ROWS
+#define TILE_ROWS ROWS
 #define GRAD_ROWS 4
 #define CHUNK(c) 12
 #endif

@@ -140,7 +140,7 @@ static long wide_of(long channels) { return channels % (COLS * VL) ? BLOCK : COL
 // counts them, and 8 are in a block.
 INLINE void product(const int products, const int rows, const int cols, const float *v, long block_stride, long blocks, const float *u, float *m) {
 	const int block = BLOCK / per(products);
-	vec acc[LONG_ROWS * COLS];
+	vec acc[TILE_ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	for (long b = 0; b < blocks; b++, v += block_stride) {
 		const float *a = v;
@@ -158,10 +158,19 @@ INLINE void product(const int products, const int rows, const int cols, const fl
 	UNROLL for (int i = 0; i < rows * cols; i++) store(m + i * VL, acc[i]);
 }
 
+// The same for one vector and one block, whose u are in registers.
+INLINE void kept_product(const int products, const int rows, const float *v, const vec *u, float *m) {
+	const int block = BLOCK / per(products);
+	vec acc[TILE_ROWS];
+	UNROLL for (int r = 0; r < rows; r++) acc[r] = (vec){0};
+	UNROLL for (int i = 0; i < rows * block; i++) acc[i % rows] = mac(products, acc[i % rows], u[i / rows], v[i % rows * block + i / rows]);
+	UNROLL for (int r = 0; r < rows; r++) store(m + r * VL, acc[r]);
+}
+
 // du[row][cols*VL] = (first ? 0 : du) + sum over t < n of v[t][16][row] * z[t][cols*VL], for rows < `rows`. With
 // pairs, t counts them.
 INLINE void grad_product(const int products, const int rows, const int cols, const float *v, const float *z, long n, float *du, int first) {
-	vec acc[LONG_ROWS * COLS];
+	vec acc[TILE_ROWS * COLS];
 	UNROLL for (int i = 0; i < rows * cols; i++) acc[i] = (vec){0};
 	UNROLL for (int i = 0; i < rows * cols; i++) __builtin_prefetch(du + i * VL, 1, 3);
 #pragma GCC unroll 4

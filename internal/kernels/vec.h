@@ -4,9 +4,9 @@
 //	VL            lanes of a vector: 4, 8 or 16
 //	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers; small enough that a
 //	              processor holds the instructions of one block's end and of the next one's start, and runs both
-//	LONG_ROWS     the same where so many products make a number that storing it counts for little, or for one vector
+//	TILE_ROWS     the same for Winograd's products, one after another
 //	GRAD_ROWS     the same for the gradient of weights; divides 16
-//	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of ROWS and of LONG_ROWS
+//	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of ROWS and of TILE_ROWS
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
 //	KEEP(t, v)    v where t > 0, else 0
 //	SQRT(v)       the square root
@@ -35,7 +35,7 @@ enum { HAS_BF16 = 0 };
 #define INLINE static inline __attribute__((always_inline))
 // Loops over vectors that live in registers: one level only, and always on their own, or gcc unrolls them too late and
 // keeps every vector in memory.
-#define UNROLL _Pragma("GCC unroll 64")
+#define UNROLL _Pragma("GCC unroll 128")
 // Makes gcc forget how it came by an address or index, from which others follow: or it works out those of all rows of a tile ahead,
 // keeps them in memory, and reads one before each vector.
 #define FORGET(x) __asm__("" : "+r"(x))

@@ -43,7 +43,6 @@
 #define Q2 (Q * Q)
 
 enum {
-	SHORT = 32,                // products for one number of M that are few beside storing it
 	WINO_PIECES = 32,          // of a convolution: each has its own sums, and several chunks to fetch ahead between
 	MOST_BY_TILES = 128 * 128, // c*o up to which every piece has its own dU
 	ROUND_FLOATS = 5 << 19,    // of V and Z together that are transformed before they are multiplied: 10 MB
@@ -566,19 +565,35 @@ static void WINO(weights_piece)(void *context, long piece, int worker) {
 		WINO(weights_block)(p, c, o, p->u, o, c, o + BLOCK);
 }
 
+// M for n tiles of 16 channels, and 16 outputs: the weights of an xi stay in registers.
+INLINE void WINO(short_products)(const int products, long n, struct tiles v, struct weights u, struct tiles m, struct ahead *f) {
+	const int block = BLOCK / per(products);
+	const long share = fetch_share(f, XI * ((n + TILE_ROWS - 1) / TILE_ROWS));
+	for (long xi = 0; xi < XI; xi++) {
+		const float *w = u.at + WINO(u_of)(xi) * u.stride, *from = v.at + xi * v.stride;
+		float *to = m.at + xi * m.stride;
+		vec kept[BLOCK];
+		UNROLL for (int k = 0; k < block; k++) kept[k] = load(w + k * VL);
+		for (long t = 0; t < n; t += TILE_ROWS) {
+			fetch(f, share);
+			kept_product(products, TILE_ROWS, from + t * block, kept, to + t * VL);
+		}
+	}
+}
+
 // M for n tiles and all outputs of u.
-INLINE void WINO(chunk_products)(const int products, const int rows, const int cols, const struct WINO(wino) *p, long n, struct tiles v, struct weights u, struct tiles m, struct ahead *f) {
+INLINE void WINO(chunk_products)(const int products, const int cols, const struct WINO(wino) *p, long n, struct tiles v, struct weights u, struct tiles m, struct ahead *f) {
 	const long blocks = p->c / BLOCK, wides = u.outputs / (cols * VL);
-	const long share = fetch_share(f, XI * wides * ((n + rows - 1) / rows));
+	const long share = fetch_share(f, XI * wides * ((n + TILE_ROWS - 1) / TILE_ROWS));
 	for (long xi = 0; xi < XI; xi++)
 		for (long ob = 0; ob < wides; ob++) {
 			const float *w = u.at + WINO(u_of)(xi) * u.stride + ob * u.depth * cols * VL;
 			const float *from = v.at + xi * v.stride;
 			float *to = m.at + xi * m.stride + ob * m.pitch * cols * VL;
 			long t = 0;
-			for (; n - t > FEW_ROWS; t += rows) {
+			for (; n - t > FEW_ROWS; t += TILE_ROWS) {
 				fetch(f, share);
-				product(products, rows, cols, from + t * v.block, v.pitch * v.block, blocks, w, to + t * cols * VL);
+				product(products, TILE_ROWS, cols, from + t * v.block, v.pitch * v.block, blocks, w, to + t * cols * VL);
 			}
 			if (t < n) {
 				fetch(f, share);
@@ -588,16 +603,18 @@ INLINE void WINO(chunk_products)(const int products, const int rows, const int c
 }
 
 static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct tiles v, struct weights u, struct tiles m, struct ahead *f) {
-	const int wide = COLS * VL <= BLOCK || u.wide == COLS * VL, is_long = u.depth > SHORT;
+	const int wide = COLS * VL <= BLOCK || u.wide == COLS * VL;
 	const int pairs = HAS_BF16 && p->products == BF16;
-	if (pairs && wide)
-		is_long ? WINO(chunk_products)(BF16, LONG_ROWS, COLS, p, n, v, u, m, f) : WINO(chunk_products)(BF16, ROWS, COLS, p, n, v, u, m, f);
+	if (VL == BLOCK && p->c == BLOCK && u.outputs == BLOCK)
+		pairs ? WINO(short_products)(BF16, n, v, u, m, f) : WINO(short_products)(FP32, n, v, u, m, f);
+	else if (pairs && wide)
+		WINO(chunk_products)(BF16, COLS, p, n, v, u, m, f);
 	else if (pairs)
-		WINO(chunk_products)(BF16, LONG_ROWS, 1, p, n, v, u, m, f);
+		WINO(chunk_products)(BF16, 1, p, n, v, u, m, f);
 	else if (wide)
-		is_long ? WINO(chunk_products)(FP32, LONG_ROWS, COLS, p, n, v, u, m, f) : WINO(chunk_products)(FP32, ROWS, COLS, p, n, v, u, m, f);
+		WINO(chunk_products)(FP32, COLS, p, n, v, u, m, f);
 	else
-		WINO(chunk_products)(FP32, LONG_ROWS, 1, p, n, v, u, m, f);
+		WINO(chunk_products)(FP32, 1, p, n, v, u, m, f);
 }
 
 // The chunks of one piece: transform tiles, multiply, transform back.
@@ -668,10 +685,10 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	const int few = !p->kept && 2 * tiles <= at_most(p->c, p->o);
 	const long wide = wide_of(p->o);
 	p->u = weights_at(NULL, p->c / per(p->products), few ? at_least(BLOCK, wide) : p->o, wide);
-	p->cut = few ? cut_tiles(tiles, FEW_CHUNK, FEW_CHUNK) : cut_tiles(tiles, at_most(round_up(tiles, LONG_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE)), LONG_ROWS);
+	p->cut = few ? cut_tiles(tiles, FEW_CHUNK, FEW_CHUNK) : cut_tiles(tiles, at_most(round_up(tiles, TILE_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE)), TILE_ROWS);
 	p->pieces = at_most(p->cut.chunks, WINO_PIECES);
 	if (few) {
-		p->v = tiles_at(NULL, round_up(tiles, LONG_ROWS), p->u.depth, BLOCK / per(p->products));
+		p->v = tiles_at(NULL, round_up(tiles, TILE_ROWS), p->u.depth, BLOCK / per(p->products));
 		p->v.at = pool_shared(pool, TILES, WINO(tiles_floats)(p->v) * (long)sizeof(float));
 		if (p->out.mode & SUM)
 			memset(p->out.sums, 0, sizeof(double) * 2 * (size_t)p->o);
@@ -734,11 +751,11 @@ static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n,
 	if (pairs && wide)
 		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else if (pairs)
-		WINO(grad_products)(BF16, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(BF16, COLS * GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 	else if (wide)
 		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else
-		WINO(grad_products)(FP32, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, COLS * GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 }
 
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
@@ -769,7 +786,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		const long in_floats = pixels_of(&p->in_grid) * p->c, grad_floats = pixels_of(&p->grad_grid) * p->o;
 		fetch_source(&f, &p->in, next * in_floats, more * in_floats);
 		fetch_source(&f, &p->grad, next * grad_floats, more * grad_floats);
-		const long share = fetch_share(&f, XI * (p->o / p->du.wide) * (p->c / GRAD_ROWS));
+		const long share = fetch_share(&f, XI * (p->o * p->c / (COLS * VL * GRAD_ROWS)));
 		for (long xi = 0; xi < XI; xi++)
 			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
 	}
