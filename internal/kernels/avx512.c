@@ -17,6 +17,12 @@ static inline keep_vec pair(__m256bh a, __m256bh b) {
 	return (keep_vec)_mm512_or_si512(_mm512_cvtepu16_epi32((__m256i)a), high);
 }
 
+// A store of some lanes needs no load.
+static inline void put_half(float *p, __m256bh v, int odd) {
+	const __m512i low = _mm512_cvtepu16_epi32((__m256i)v);
+	_mm512_mask_storeu_epi16(p, odd ? 0xaaaaaaaa : 0xffffffff, _mm512_sll_epi32(low, _mm_cvtsi32_si128(16 * odd)));
+}
+
 #define VL 16
 #define ROWS 4
 #define TILE_ROWS 8
@@ -29,6 +35,7 @@ static inline keep_vec pair(__m256bh a, __m256bh b) {
 #define SQRT(v) ((vec)_mm512_sqrt_ps((__m512)(v)))
 #define DOT(acc, u, s) ((vec)_mm512_dpbf16_ps((__m512)(acc), (__m512bh)(u), (__m512bh)_mm512_set1_ps(s)))
 #define ROUND_TO_HALF(p, v) _mm256_storeu_si256((__m256i *)(p), (__m256i)_mm512_cvtneps_pbh((__m512)(v)))
+#define PUT_HALF(p, v, odd) put_half(p, _mm512_cvtneps_pbh((__m512)(v)), odd)
 #define PAIR(a, b) pair(_mm512_cvtneps_pbh((__m512)(a)), _mm512_cvtneps_pbh((__m512)(b)))
 #if defined(__linux__) && __has_include(<amxtileintrin.h>) // then the assembler knows them too
 #define MATRICES

@@ -58,8 +58,16 @@ static inline void round_to_half(float *p, lanes v) {
 		memcpy((char *)p + i * sizeof half, &half, sizeof half);
 	}
 }
+
+static inline void put_half(float *p, lanes v, int odd) {
+	bits to;
+	memcpy(&to, p, sizeof to);
+	to = odd ? (to & 0xffff) | bf16(v) : bf16(v) >> 16;
+	memcpy(p, &to, sizeof to);
+}
 #define DOT(acc, u, s) dot(acc, u, s)
 #define ROUND_TO_HALF(p, v) round_to_half(p, v)
+#define PUT_HALF(p, v, odd) put_half(p, v, odd)
 #define PAIR(a, b) ((lanes)(bf16(a) >> 16 | bf16(b)))
 #define MATRICES
 #endif

@@ -56,19 +56,40 @@ INLINE long chunk_at(const struct cut *c, long k) {
 	return k < c->of_half ? k * c->chunk : at_most(c->tiles, c->half + (k - c->of_half) * c->chunk);
 }
 
-// Transformed tiles: element xi of tile t and channel c lies at at[xi*stride + (c/block*pitch + t)*block + c%block].
+// How transformed tiles are stored: as they are, or rounded to pairs of bf16, each in the place of a float. A pair is of two
+// neighbouring channels (for products of V with U, whose pairs are of the same two channels) or of two neighbouring tiles (for those
+// of V with Z).
+enum form { WHOLE, CHANNEL_PAIRS, TILE_PAIRS };
+
+// Transformed tiles: element xi of tile t and channel c lies at at[xi*stride + (c/block*pitch + t)*block + c%block], where
+// t or c counts pairs if that is what their form says.
 struct tiles {
 	float *at;
 	long stride, pitch, block;
+	enum form form;
 };
 
 // An xi's elements are followed by a cache line of nothing, or all would fall into the same sets of the cache.
 static struct tiles tiles_at(float *at, long pitch, long channels, long block) {
-	return (struct tiles){at, pitch * channels + BLOCK, pitch, block};
+	return (struct tiles){at, pitch * channels + BLOCK, pitch, block, WHOLE};
 }
 
 INLINE float *tiles_of(struct tiles v, long t, long c) {
+	if (v.form == CHANNEL_PAIRS)
+		c /= 2;
+	else if (v.form == TILE_PAIRS)
+		t /= 2;
 	return v.at + (c / v.block * v.pitch + t) * v.block + c % v.block;
+}
+
+// Stores VL numbers of tile t.
+INLINE void put(const enum form form, float *p, vec v, long t) {
+	if (form == WHOLE)
+		store(p, v);
+	else if (form == CHANNEL_PAIRS)
+		ROUND_TO_HALF(p, v);
+	else
+		PUT_HALF(p, v, t % 2);
 }
 
 // Transformed weights, or their gradients: element xi of input channel c and output o lies at
@@ -86,46 +107,21 @@ INLINE float *weights_of(struct weights u, long c, long o) {
 	return u.at + (o / u.wide * u.depth + c) * u.wide + o % u.wide;
 }
 
-// Pairs of bf16. One number of a struct tiles is a pair then, of two channels (for products of V with U, whose pairs are of the
-// same two channels) or of two tiles (for those of V with Z).
-enum { FEW_TILES = 2 }; // that are transformed, and rounded while they are near; even
-
 // How many channels or tiles one number has, and how many numbers n of them are.
 INLINE long per(const int products) { return products == BF16 ? 2 : 1; }
 INLINE long numbers_of(const int products, long n) { return (n + per(products) - 1) / per(products); }
 
-// Room for the few tiles, if they are needed.
-static struct tiles few_tiles(const int products, long channels, long block) {
-	return tiles_at(NULL, products == BF16 ? FEW_TILES : 0, channels, block);
+// So many tiles, as they are or in pairs if that is what products are of; at NULL.
+static struct tiles channel_pairs(const int products, long tiles, long channels) {
+	struct tiles v = tiles_at(NULL, tiles, channels / per(products), BLOCK / per(products));
+	v.form = products == BF16 ? CHANNEL_PAIRS : WHOLE;
+	return v;
 }
 
-// Rounds n transformed tiles to pairs of neighbouring channels, tiles t to t+n of `to`.
-static void pair_channels(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {
-	for (long xi = 0; xi < xis; xi++)
-		for (long c = 0; c < channels; c += BLOCK) {
-			const float *f = from.at + xi * from.stride + c * from.pitch;
-			float *p = to.at + xi * to.stride + c / 2 * to.pitch + t * (BLOCK / 2);
-			for (long i = 0; i < n; i++)
-				ROUND_TO_HALF(p + i * (BLOCK / 2), load(f + i * BLOCK));
-		}
-}
-
-// Rounds n transformed tiles to pairs of neighbouring tiles, from pair t/2 on; the last is alone, beside zeros, if n is odd.
-static void pair_tiles(long xis, struct tiles from, long channels, long n, struct tiles to, long t) {
-	const long block = from.block;
-	for (long xi = 0; xi < xis; xi++)
-		for (long c = 0; c < channels; c += block) {
-			const float *f = from.at + xi * from.stride + c * from.pitch;
-			float *p = to.at + xi * to.stride + c * to.pitch + t / 2 * block;
-			for (long i = 0; i < n; i += 2, f += 2 * block, p += block)
-				for (long j = 0; j < block; j += VL)
-					store(p + j, PAIR(load(f + j), i + 1 < n ? load(f + block + j) : (vec){0}));
-		}
-}
-
-// Rounds one row of transformed weights, a channel's, into its half of the pairs.
-INLINE void pair_weights(float *to, vec v, int second) {
-	store(to, second ? (vec)((ivec)load(to) | (ivec)PAIR((vec){0}, v)) : PAIR(v, (vec){0}));
+static struct tiles tile_pairs(const int products, long tiles, long channels, long block) {
+	struct tiles v = tiles_at(NULL, numbers_of(products, tiles), channels, block);
+	v.form = products == BF16 ? TILE_PAIRS : WHOLE;
+	return v;
 }
 
 // acc + u*s, or the same of pairs.

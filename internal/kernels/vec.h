@@ -16,6 +16,7 @@
 //	DOT(acc, u, s)       acc + the products of u's pairs with the pair s, both added up
 //	ROUND_TO_HALF(p, v)  stores VL floats as VL/2 pairs of neighbours
 //	PAIR(a, b)           pairs of a float of a and one of b
+//	PUT_HALF(p, v, odd)  stores v as the first of VL pairs, the second ones being 0; or, if odd, as the second of the pairs there
 
 typedef float vec __attribute__((vector_size(VL * 4)));
 typedef float vec_at_float __attribute__((vector_size(VL * 4), aligned(4)));
@@ -29,6 +30,7 @@ enum { HAS_BF16 = 0 };
 #define DOT(acc, u, s) (acc)
 #define ROUND_TO_HALF(p, v) store(p, v)
 #define PAIR(a, b) (a)
+#define PUT_HALF(p, v, odd) store(p, v)
 #endif
 
 // Constants given to an INLINE function, such as modes and block sizes, are known when it is compiled.

@@ -64,13 +64,13 @@ enum {
 #define HQ (1 / (2 * Q * (Q2 - P2)))
 
 // What F(4,2) makes of five numbers, step by step.
-INLINE void WINO(transform_five)(vec d0, vec d1, vec d2, vec d3, vec d4, float *out, long step) {
+INLINE void WINO(transform_five)(vec d0, vec d1, vec d2, vec d3, vec d4, vec *out) {
 	vec odd_p = d3 - Q2 * d1, even_p = P * (d2 - Q2 * d0), odd_q = d3 - P2 * d1, even_q = Q * (d2 - P2 * d0);
-	store(out, odd_p + even_p);
-	store(out + step, odd_p - even_p);
-	store(out + 2 * step, odd_q + even_q);
-	store(out + 3 * step, odd_q - even_q);
-	store(out + 4 * step, d4 - (P2 + Q2) * d2 + (P2 * Q2) * d0);
+	out[0] = odd_p + even_p;
+	out[1] = odd_p - even_p;
+	out[2] = odd_q + even_q;
+	out[3] = odd_q - even_q;
+	out[4] = d4 - (P2 + Q2) * d2 + (P2 * Q2) * d0;
 }
 
 // The four numbers that it makes of five products.
@@ -83,36 +83,36 @@ INLINE void WINO(transform_four)(const vec *m, vec *y) {
 }
 
 // out = Bt d
-INLINE void WINO(transform_input)(const int backward, const vec *d, float *out, long step) {
+INLINE void WINO(transform_input)(const int backward, const vec *d, vec *out) {
 	if (backward) {
-		WINO(transform_five)(d[0], d[1], d[2], d[3], d[4], out, step);
-		UNROLL for (int i = 0; i < TILE; i++) store(out + (TILE + 1 + i) * step, d[i]);
+		WINO(transform_five)(d[0], d[1], d[2], d[3], d[4], out);
+		UNROLL for (int i = 0; i < TILE; i++) out[TILE + 1 + i] = d[i];
 		return;
 	}
-	WINO(transform_five)(d[0], d[2], d[4], d[6], d[8], out, step);
-	UNROLL for (int i = 0; i < TILE; i++) store(out + (TILE + 1 + i) * step, d[2 * i + 1]);
+	WINO(transform_five)(d[0], d[2], d[4], d[6], d[8], out);
+	UNROLL for (int i = 0; i < TILE; i++) out[TILE + 1 + i] = d[2 * i + 1];
 }
 
 // out = A y
-INLINE void WINO(transform_gradient)(const vec *y, float *out, long step) {
+INLINE void WINO(transform_gradient)(const vec *y, vec *out) {
 	vec even_p = y[0] + P2 * y[2], odd_p = P * (y[1] + P2 * y[3]);
 	vec even_q = y[0] + Q2 * y[2], odd_q = Q * (y[1] + Q2 * y[3]);
-	store(out, even_p + odd_p);
-	store(out + step, even_p - odd_p);
-	store(out + 2 * step, even_q + odd_q);
-	store(out + 3 * step, even_q - odd_q);
-	store(out + 4 * step, y[3]);
-	UNROLL for (int i = 0; i < TILE; i++) store(out + (TILE + 1 + i) * step, y[i]);
+	out[0] = even_p + odd_p;
+	out[1] = even_p - odd_p;
+	out[2] = even_q + odd_q;
+	out[3] = even_q - odd_q;
+	out[4] = y[3];
+	UNROLL for (int i = 0; i < TILE; i++) out[TILE + 1 + i] = y[i];
 }
 
 // out = G w
-INLINE void WINO(transform_weights)(const vec *w, float *out, long step) {
-	store(out, (HP * P) * w[2] + HP * w[0]);
-	store(out + step, (HP * P) * w[2] - HP * w[0]);
-	store(out + 2 * step, (HQ * Q) * w[2] + HQ * w[0]);
-	store(out + 3 * step, (HQ * Q) * w[2] - HQ * w[0]);
-	store(out + 4 * step, w[2]);
-	store(out + 5 * step, w[1]);
+INLINE void WINO(transform_weights)(const vec *w, vec *out) {
+	out[0] = (HP * P) * w[2] + HP * w[0];
+	out[1] = (HP * P) * w[2] - HP * w[0];
+	out[2] = (HQ * Q) * w[2] + HQ * w[0];
+	out[3] = (HQ * Q) * w[2] - HQ * w[0];
+	out[4] = w[2];
+	out[5] = w[1];
 }
 
 // y = At m
@@ -143,39 +143,39 @@ INLINE void WINO(transform_back)(const vec *m, vec *w) {
 #define G0 (1 / (P2 * Q2))
 
 // out = Bt d
-INLINE void WINO(transform_input)(const int backward, const vec *d, float *out, long step) {
+INLINE void WINO(transform_input)(const int backward, const vec *d, vec *out) {
 	vec even_p = d[4] - Q2 * d[2], odd_p = P * (d[3] - Q2 * d[1]);
 	vec even_q = d[4] - P2 * d[2], odd_q = Q * (d[3] - P2 * d[1]);
-	store(out, d[4] - (P2 + Q2) * d[2] + (P2 * Q2) * d[0]);
-	store(out + step, even_p + odd_p);
-	store(out + 2 * step, even_p - odd_p);
-	store(out + 3 * step, even_q + odd_q);
-	store(out + 4 * step, even_q - odd_q);
-	store(out + 5 * step, d[5] - (P2 + Q2) * d[3] + (P2 * Q2) * d[1]);
+	out[0] = d[4] - (P2 + Q2) * d[2] + (P2 * Q2) * d[0];
+	out[1] = even_p + odd_p;
+	out[2] = even_p - odd_p;
+	out[3] = even_q + odd_q;
+	out[4] = even_q - odd_q;
+	out[5] = d[5] - (P2 + Q2) * d[3] + (P2 * Q2) * d[1];
 }
 
 // out = A y
-INLINE void WINO(transform_gradient)(const vec *y, float *out, long step) {
+INLINE void WINO(transform_gradient)(const vec *y, vec *out) {
 	vec even_p = y[0] + P2 * y[2], odd_p = P * (y[1] + P2 * y[3]);
 	vec even_q = y[0] + Q2 * y[2], odd_q = Q * (y[1] + Q2 * y[3]);
-	store(out, y[0]);
-	store(out + step, even_p + odd_p);
-	store(out + 2 * step, even_p - odd_p);
-	store(out + 3 * step, even_q + odd_q);
-	store(out + 4 * step, even_q - odd_q);
-	store(out + 5 * step, y[3]);
+	out[0] = y[0];
+	out[1] = even_p + odd_p;
+	out[2] = even_p - odd_p;
+	out[3] = even_q + odd_q;
+	out[4] = even_q - odd_q;
+	out[5] = y[3];
 }
 
 // out = G w
-INLINE void WINO(transform_weights)(const vec *w, float *out, long step) {
+INLINE void WINO(transform_weights)(const vec *w, vec *out) {
 	vec even_p = GP * w[0] + (GP * P2) * w[2], odd_p = (GP * P) * w[1];
 	vec even_q = GQ * w[0] + (GQ * Q2) * w[2], odd_q = (GQ * Q) * w[1];
-	store(out, G0 * w[0]);
-	store(out + step, even_p + odd_p);
-	store(out + 2 * step, even_p - odd_p);
-	store(out + 3 * step, even_q + odd_q);
-	store(out + 4 * step, even_q - odd_q);
-	store(out + 5 * step, w[2]);
+	out[0] = G0 * w[0];
+	out[1] = even_p + odd_p;
+	out[2] = even_p - odd_p;
+	out[3] = even_q + odd_q;
+	out[4] = even_q - odd_q;
+	out[5] = w[2];
 }
 
 // y = At m
@@ -197,28 +197,28 @@ INLINE void WINO(transform_back)(const vec *m, vec *w) {
 #else
 #define ROWS_UNROLLED _Pragma("GCC unroll 6")
 // out = Bt d
-INLINE void WINO(transform_input)(const int backward, const vec *d, float *out, long step) {
-	store(out, d[0] - d[2]);
-	store(out + step, d[1] + d[2]);
-	store(out + 2 * step, d[2] - d[1]);
-	store(out + 3 * step, d[3] - d[1]);
+INLINE void WINO(transform_input)(const int backward, const vec *d, vec *out) {
+	out[0] = d[0] - d[2];
+	out[1] = d[1] + d[2];
+	out[2] = d[2] - d[1];
+	out[3] = d[3] - d[1];
 }
 
 // out = A y
-INLINE void WINO(transform_gradient)(const vec *y, float *out, long step) {
-	store(out, y[0]);
-	store(out + step, y[0] + y[1]);
-	store(out + 2 * step, y[0] - y[1]);
-	store(out + 3 * step, y[1]);
+INLINE void WINO(transform_gradient)(const vec *y, vec *out) {
+	out[0] = y[0];
+	out[1] = y[0] + y[1];
+	out[2] = y[0] - y[1];
+	out[3] = y[1];
 }
 
 // out = G w
-INLINE void WINO(transform_weights)(const vec *w, float *out, long step) {
+INLINE void WINO(transform_weights)(const vec *w, vec *out) {
 	vec even = .5f * (w[0] + w[2]), odd = .5f * w[1];
-	store(out, w[0]);
-	store(out + step, even + odd);
-	store(out + 2 * step, even - odd);
-	store(out + 3 * step, w[2]);
+	out[0] = w[0];
+	out[1] = even + odd;
+	out[2] = even - odd;
+	out[3] = w[2];
 }
 
 // y = At m
@@ -252,6 +252,18 @@ INLINE int WINO(is_first)(long xi) { return STRIDE == 1 || (xi / SIDE < U_SIDE &
 
 static long WINO(tiles_floats)(struct tiles v) { return XI * v.stride; }
 
+// The second half of Bt x B, whose first half are SIDE rows, and where its elements go, of tile t.
+INLINE void WINO(input_rows)(const enum form form, const int backward, const float *half, float *out, long stride, long t) {
+	const int side = WINO(side_in)(backward);
+	ROWS_UNROLLED for (int i = 0; i < SIDE; i++, out += SIDE * stride) {
+		vec d[SIDE], made[SIDE];
+		FORGET(out);
+		UNROLL for (int j = 0; j < side; j++) d[j] = load(half + (i * side + j) * VL);
+		WINO(transform_input)(backward, d, made);
+		UNROLL for (int j = 0; j < SIDE; j++) put(form, out + j * stride, made[j], t);
+	}
+}
+
 // V = Bt x B for the pixels of and around n tiles from first on.
 INLINE void WINO(input_tiles_mode)(const int mode, const int backward, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v) {
 	float half[XI * VL] __attribute__((aligned(64)));
@@ -277,16 +289,29 @@ INLINE void WINO(input_tiles_mode)(const int mode, const int backward, const str
 				d[0] = top ? zero : read_at(mode, in, from, k);
 				UNROLL for (int i = 1; i < side - 1; i++) d[i] = read_at(mode, in, from + i * row, k);
 				d[side - 1] = bottom ? zero : read_at(mode, in, from + (side - 1) * row, k);
-				WINO(transform_input)(backward, d, out, side * VL);
+				vec made[SIDE];
+				WINO(transform_input)(backward, d, made);
+				UNROLL for (int i = 0; i < SIDE; i++) store(out + i * side * VL, made[i]);
 			}
 			float *out = tiles_of(v, t, c);
-			ROWS_UNROLLED for (int i = 0; i < SIDE; i++, out += SIDE * v.stride) {
-				vec d[SIDE];
-				FORGET(out);
-				UNROLL for (int j = 0; j < side; j++) d[j] = load(half + (i * side + j) * VL);
-				WINO(transform_input)(backward, d, out, v.stride);
-			}
+			if (!HAS_BF16 || v.form == WHOLE)
+				WINO(input_rows)(WHOLE, backward, half, out, v.stride, t);
+			else if (v.form == CHANNEL_PAIRS)
+				WINO(input_rows)(CHANNEL_PAIRS, backward, half, out, v.stride, t);
+			else
+				WINO(input_rows)(TILE_PAIRS, backward, half, out, v.stride, t);
 		}
+	}
+}
+
+// The same for A y At, whose first half are SIDE rows of TILE.
+INLINE void WINO(gradient_rows)(const enum form form, const float *half, float *out, long stride, long t) {
+	ROWS_UNROLLED for (int i = 0; i < SIDE; i++, out += SIDE * stride) {
+		vec y[TILE], made[SIDE];
+		FORGET(out);
+		UNROLL for (int j = 0; j < TILE; j++) y[j] = load(half + (i * TILE + j) * VL);
+		WINO(transform_gradient)(y, made);
+		UNROLL for (int j = 0; j < SIDE; j++) put(form, out + j * stride, made[j], t);
 	}
 }
 
@@ -305,18 +330,18 @@ INLINE void WINO(gradient_tiles_mode)(const int mode, const struct grid *g, cons
 				FORGET(from);
 				vec y[TILE];
 				UNROLL for (int i = 0; i < TILE; i++) y[i] = read_at(mode, in, from + i * row, k);
-				WINO(transform_gradient)(y, half + j * VL, TILE * VL);
+				vec made[SIDE];
+				WINO(transform_gradient)(y, made);
+				UNROLL for (int i = 0; i < SIDE; i++) store(half + (i * TILE + j) * VL, made[i]);
 				sum += TILE == 4 ? (y[0] + y[1]) + (y[2] + y[TILE - 1]) : y[0] + y[1];
 			}
 			if (sums)
 				store(sums + c, load(sums + c) + sum);
 			float *out = tiles_of(z, t, c);
-			ROWS_UNROLLED for (int i = 0; i < SIDE; i++, out += SIDE * z.stride) {
-				vec y[TILE];
-				FORGET(out);
-				UNROLL for (int j = 0; j < TILE; j++) y[j] = load(half + (i * TILE + j) * VL);
-				WINO(transform_gradient)(y, out, z.stride);
-			}
+			if (!HAS_BF16 || z.form == WHOLE)
+				WINO(gradient_rows)(WHOLE, half, out, z.stride, t);
+			else
+				WINO(gradient_rows)(TILE_PAIRS, half, out, z.stride, t);
 		}
 	}
 }
@@ -455,31 +480,6 @@ static WINO(output_function) *WINO(output_for)(int mode, int backward) {
 	}
 }
 
-// V and Z as products take them: as above, or rounded to pairs of channels or tiles, for which `few` has room for FEW_TILES.
-static void WINO(input_numbers)(int products, int backward, int of_tiles, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles v, struct tiles few) {
-	if (!HAS_BF16 || products == FP32) {
-		WINO(input_tiles)(backward, g, in, channels, first, n, v);
-		return;
-	}
-	for (long t = 0; t < n; t += FEW_TILES) {
-		const long more = at_most(FEW_TILES, n - t);
-		WINO(input_tiles)(backward, g, in, channels, first + t, more, few);
-		(of_tiles ? pair_tiles : pair_channels)(XI, few, channels, more, v, t);
-	}
-}
-
-static void WINO(gradient_numbers)(int products, const struct grid *g, const struct source *in, long channels, long first, long n, struct tiles z, float *sums, struct tiles few) {
-	if (!HAS_BF16 || products == FP32) {
-		WINO(gradient_tiles)(g, in, channels, first, n, z, sums);
-		return;
-	}
-	for (long t = 0; t < n; t += FEW_TILES) {
-		const long more = at_most(FEW_TILES, n - t);
-		WINO(gradient_tiles)(g, in, channels, first + t, more, few, sums);
-		pair_tiles(XI, few, channels, more, z, t);
-	}
-}
-
 // A convolution, or the gradient of its data, c channels in, o out.
 struct WINO(wino) {
 	struct pool *pool;
@@ -537,20 +537,22 @@ static void WINO(weights_block)(const struct WINO(wino) *p, long c, long o, stru
 #pragma GCC unroll 3
 			for (int j = 0; j < 3; j++) {
 				const vec w[3] = {load(&taps[j][i][v]), load(&taps[3 + j][i][v]), load(&taps[6 + j][i][v])};
-				WINO(transform_weights)(w, half + j * VL, 3 * VL);
+				vec made[U_SIDE];
+				WINO(transform_weights)(w, made);
+				UNROLL for (int r = 0; r < U_SIDE; r++) store(half + (r * 3 + j) * VL, made[r]);
 			}
 			float *to = weights_of(u, (c + i) / per(p->products), at + v);
-			ROWS_UNROLLED for (int r = 0; r < U_SIDE; r++) {
+			ROWS_UNROLLED for (int r = 0; r < U_SIDE; r++, to += U_SIDE * u.stride) {
 				const float *h = half + r * 3 * VL;
 				const vec w[3] = {load(h), load(h + VL), load(h + 2 * VL)};
-				if (p->products == FP32) {
-					WINO(transform_weights)(w, to + r * U_SIDE * u.stride, u.stride);
-					continue;
+				vec made[U_SIDE];
+				FORGET(to);
+				WINO(transform_weights)(w, made);
+				if (!HAS_BF16 || p->products == FP32) {
+					UNROLL for (int j = 0; j < U_SIDE; j++) store(to + j * u.stride, made[j]);
+				} else {
+					UNROLL for (int j = 0; j < U_SIDE; j++) PUT_HALF(to + j * u.stride, made[j], i % 2);
 				}
-				float whole[U_SIDE * VL] __attribute__((aligned(64)));
-				WINO(transform_weights)(w, whole, VL);
-				for (int j = 0; j < U_SIDE; j++)
-					pair_weights(to + (r * U_SIDE + j) * u.stride, load(whole + j * VL), i % 2);
 			}
 		}
 	}
@@ -620,18 +622,16 @@ static void WINO(chunk_products_any)(const struct WINO(wino) *p, long n, struct 
 // The chunks of one piece: transform tiles, multiply, transform back.
 static void WINO(piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
-	struct tiles v = tiles_at(NULL, p->cut.chunk, p->u.depth, BLOCK / per(p->products)), m = tiles_at(NULL, p->cut.chunk, p->o, p->u.wide);
-	struct tiles few = few_tiles(p->products, p->c, BLOCK);
-	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(m) + WINO(tiles_floats)(few) + 2 * p->o);
+	struct tiles v = channel_pairs(p->products, p->cut.chunk, p->c), m = tiles_at(NULL, p->cut.chunk, p->o, p->u.wide);
+	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(m) + 2 * p->o);
 	v.at = scratch;
 	m.at = v.at + WINO(tiles_floats)(v);
-	few.at = m.at + WINO(tiles_floats)(m);
-	float *sums = few.at + WINO(tiles_floats)(few);
+	float *sums = m.at + WINO(tiles_floats)(m);
 	memset(sums, 0, sizeof(float) * 2 * (size_t)p->o);
 	const long in_pixels = pixels_of(&p->in_grid), out_pixels = pixels_of(&p->out_grid);
 	for (long k = cut_at(p->cut.chunks, p->pieces, piece); k < cut_at(p->cut.chunks, p->pieces, piece + 1); k++) {
 		const long first = chunk_at(&p->cut, k), next = chunk_at(&p->cut, k + 1), n = next - first, more = chunk_at(&p->cut, k + 2) - next;
-		WINO(input_numbers)(p->products, p->backward, 0, &p->in_grid, &p->in, p->c, first, n, v, few);
+		WINO(input_tiles)(p->backward, &p->in_grid, &p->in, p->c, first, n, v);
 		struct ahead f = {.n = 0};
 		fetch_sink(&f, &p->out, first * out_pixels * p->o, n * out_pixels * p->o);
 		fetch_source(&f, &p->in, next * in_pixels * p->c, more * in_pixels * p->c);
@@ -646,10 +646,10 @@ static void WINO(piece)(void *context, long piece, int worker) {
 static void WINO(tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
 	const long first = chunk_at(&p->cut, piece), n = chunk_at(&p->cut, piece + 1) - first;
-	struct tiles v = p->v, few = few_tiles(p->products, p->c, BLOCK);
+	struct tiles v = p->v;
 	v.at += first * v.block;
-	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few));
-	WINO(input_numbers)(p->products, p->backward, 0, &p->in_grid, &p->in, p->c, first, n, v, few);
+	(void)worker;
+	WINO(input_tiles)(p->backward, &p->in_grid, &p->in, p->c, first, n, v);
 }
 
 // ... then a piece takes some outputs, whose weights stay in the cache.
@@ -688,7 +688,7 @@ static void WINO(convolve)(struct pool *pool, struct WINO(wino) *p) {
 	p->cut = few ? cut_tiles(tiles, FEW_CHUNK, FEW_CHUNK) : cut_tiles(tiles, at_most(round_up(tiles, TILE_ROWS), CHUNK(at_least(p->c, p->o)) * (4 / TILE)), TILE_ROWS);
 	p->pieces = at_most(p->cut.chunks, WINO_PIECES);
 	if (few) {
-		p->v = tiles_at(NULL, round_up(tiles, TILE_ROWS), p->u.depth, BLOCK / per(p->products));
+		p->v = channel_pairs(p->products, round_up(tiles, TILE_ROWS), p->c);
 		p->v.at = pool_shared(pool, TILES, WINO(tiles_floats)(p->v) * (long)sizeof(float));
 		if (p->out.mode & SUM)
 			memset(p->out.sums, 0, sizeof(double) * 2 * (size_t)p->o);
@@ -761,15 +761,11 @@ static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n,
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
 static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
-	const long numbers = numbers_of(p->products, p->chunk);
-	struct tiles v = tiles_at(NULL, numbers, p->c, BLOCK), z = tiles_at(NULL, numbers, p->o, p->du.wide);
-	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->du.wide);
-	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(z) + WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
+	struct tiles v = tile_pairs(p->products, p->chunk, p->c, BLOCK), z = tile_pairs(p->products, p->chunk, p->o, p->du.wide);
+	float *scratch = pool_scratch(p->pool, worker, WINO(tiles_floats)(v) + WINO(tiles_floats)(z) + p->o);
 	v.at = scratch;
 	z.at = v.at + WINO(tiles_floats)(v);
-	few.at = z.at + WINO(tiles_floats)(z);
-	few_z.at = few.at + WINO(tiles_floats)(few);
-	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
+	float *sums = p->bias ? z.at + WINO(tiles_floats)(z) : NULL;
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
 	struct weights du = p->du;
@@ -778,8 +774,8 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 	for (long k = begin; k < end; k++) {
 		const long first = k * p->chunk, n = at_most(p->chunk, tiles - first);
 		const long next = first + n, more = at_most(p->chunk, tiles - next);
-		WINO(input_numbers)(p->products, 0, 1, &p->in_grid, &p->in, p->c, first, n, v, few);
-		WINO(gradient_numbers)(p->products, &p->grad_grid, &p->grad, p->o, first, n, z, sums, few_z);
+		WINO(input_tiles)(0, &p->in_grid, &p->in, p->c, first, n, v);
+		WINO(gradient_tiles)(&p->grad_grid, &p->grad, p->o, first, n, z, sums);
 		if (sums)
 			add_up(p->bias + piece * p->o, sums, p->o);
 		struct ahead f = {.n = 0};
@@ -799,14 +795,11 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 	struct tiles v = p->v, z = p->z;
 	v.at += t / per(p->products) * v.block;
 	z.at += t / per(p->products) * z.block;
-	struct tiles few = few_tiles(p->products, p->c, BLOCK), few_z = few_tiles(p->products, p->o, p->du.wide);
-	few.at = pool_scratch(p->pool, worker, WINO(tiles_floats)(few) + WINO(tiles_floats)(few_z) + p->o);
-	few_z.at = few.at + WINO(tiles_floats)(few);
-	float *sums = p->bias ? few_z.at + WINO(tiles_floats)(few_z) : NULL;
+	float *sums = p->bias ? pool_scratch(p->pool, worker, p->o) : NULL;
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
-	WINO(input_numbers)(p->products, 0, 1, &p->in_grid, &p->in, p->c, p->first + t, n, v, few);
-	WINO(gradient_numbers)(p->products, &p->grad_grid, &p->grad, p->o, p->first + t, n, z, sums, few_z);
+	WINO(input_tiles)(0, &p->in_grid, &p->in, p->c, p->first + t, n, v);
+	WINO(gradient_tiles)(&p->grad_grid, &p->grad, p->o, p->first + t, n, z, sums);
 	if (sums)
 		add_up(p->bias + (p->first / p->chunk + piece) * p->o, sums, p->o);
 }
@@ -882,9 +875,8 @@ static void WINO(grad_weights)(struct pool *pool, const struct job *job) {
 		pool_run(pool, WINO(grad_weights_piece), &p, p.c / BLOCK);
 	} else {
 		const long round = at_most(p.in_grid.tiles, at_least(1, ROUND_FLOATS / (XI * (p.c + p.o) * p.chunk)) * p.chunk);
-		const long numbers = numbers_of(p.products, round);
-		p.v = tiles_at(NULL, numbers, p.c, BLOCK);
-		p.z = tiles_at(NULL, numbers, p.o, p.du.wide);
+		p.v = tile_pairs(p.products, round, p.c, BLOCK);
+		p.z = tile_pairs(p.products, round, p.o, p.du.wide);
 		p.v.at = pool_shared(pool, TILES, (WINO(tiles_floats)(p.v) + WINO(tiles_floats)(p.z)) * (long)sizeof(float));
 		p.z.at = p.v.at + WINO(tiles_floats)(p.v);
 		if (round < p.in_grid.tiles)
