@@ -13,12 +13,16 @@
 enum {
 	BAND_PIXELS = 512,       // of the result, in one band
 	BAND_FLOATS = 1 << 13,   // read and made by one band of a 1x1 kernel
+	NARROW_ROWS = COLS * ROWS, // of a product with one vector: as many numbers in registers
 	STRIP = 8 * ROWS,        // pixels of the result for which weights are used that are near
 	NEAR = 1 << 15,          // floats of weights that stay in a core's cache
 	LEAST_PERIOD = 128,      // floats of repeated coefficients
 	LEAST_AHEAD = 16,        // products for one number of the result from which fetching ahead pays
 	MOST_PARTIAL = 8 << 20,  // floats of partial gradients of weights
 };
+
+// How many rows a product goes by.
+INLINE int rows_of(const int cols) { return cols == 1 ? NARROW_ROWS : ROWS; }
 
 // The pixels of a result that use the same weights: rows x cols of a kernel.
 struct class {
@@ -201,7 +205,7 @@ INLINE void direct_pixels(const int pixels, const int cols, const int mode, cons
 
 #define DIRECT_PIXELS(name, cols, mode, full) \
 	static __attribute__((noinline)) void name(const struct direct *p, const struct class *class, const float *x, const long *at, const long *to, long n, long block, float *sums, struct ahead *f, long share) { \
-		direct_pixels(ROWS, cols, mode, full, p, class, x, at, to, n, block, sums, f, share); \
+		direct_pixels(rows_of(cols), cols, mode, full, p, class, x, at, to, n, block, sums, f, share); \
 	}
 DIRECT_PIXELS(pixels_plain, COLS, 0, 1)
 DIRECT_PIXELS(pixels_sum, COLS, SUM, 1)
@@ -253,9 +257,9 @@ INLINE long first_col(const struct direct *p, const struct class *class, long w)
 // How many pixels take the same block of weights: some, if the weights of all blocks stay near.
 static long strip_of(const struct direct *p, const struct class *class, long n) { return class->w_stride * p->blocks <= NEAR ? STRIP : n; }
 
-// All blocks of channels for n pixels of a class; at has room for ROWS more.
+// All blocks of channels for n pixels of a class; at has room for NARROW_ROWS more.
 static void direct_strips(const struct direct *p, const struct class *class, const float *x, long *at, const long *to, long n, float *sums, struct ahead *f, long share) {
-	for (long i = 0; i < ROWS; i++)
+	for (long i = 0; i < NARROW_ROWS; i++)
 		at[n + i] = at[n - 1];
 	const long strip = strip_of(p, class, n);
 	for (long i = 0; i < n; i += strip)
@@ -263,7 +267,7 @@ static void direct_strips(const struct direct *p, const struct class *class, con
 			pixels_for(p, b)(p, class, x, at + i, to + i, at_most(strip, n - i), b, sums, f, share);
 }
 
-// The rows h0 to h1 of an image's result; at and to have room for their pixels, at for ROWS more.
+// The rows h0 to h1 of an image's result; at and to have room for their pixels, at for NARROW_ROWS more.
 static void direct_band(const struct direct *p, const float *x, long image, long h0, long h1, long *at, long *to, float *sums, struct ahead *f, long share) {
 	const long step = p->backward ? p->stride : 1, across = (p->backward ? 1 : p->stride) * p->c; // from a pixel to the next
 	for (long c = 0; c < p->n_classes; c++) {
@@ -303,7 +307,7 @@ INLINE void point_column(const int pixels, const int mode, const struct direct *
 // One block of channels for consecutive pixels, x[i*step ...] -> out at y + i*o.
 INLINE void point_group(const int pixels, const int cols, const int mode, const struct direct *p, const float *x, long step, const float *w, long y, struct block *b) {
 	vec acc[ROWS * COLS];
-	long at[ROWS];
+	long at[NARROW_ROWS];
 	UNROLL for (int r = 0; r < pixels; r++) at[r] = r * step;
 	direct_product(pixels, cols, x, at, 1, 0, p->c, w, acc);
 	if (mode & MASK) {
@@ -319,10 +323,11 @@ INLINE void point_group(const int pixels, const int cols, const int mode, const 
 INLINE void point_pixels(const int cols, const int mode, const int full, const struct direct *p, const float *x, long step, long first, long n, long block, float *sums, struct ahead *f, long share) {
 	const float *w = p->classes->w + block * p->classes->w_stride;
 	struct block b = block_at(cols, mode, full, p, block);
+	const int rows = rows_of(cols);
 	long y = first * p->o + b.first, i = 0;
-	for (; i + ROWS <= n; i += ROWS, x += ROWS * step, y += ROWS * p->o) {
+	for (; i + rows <= n; i += rows, x += rows * step, y += rows * p->o) {
 		fetch(f, share);
-		point_group(ROWS, cols, mode, p, x, step, w, y, &b);
+		point_group(rows, cols, mode, p, x, step, w, y, &b);
 	}
 	for (; i < n; i++, x += step, y += p->o)
 		point_group(1, cols, mode, p, x, step, w, y, &b);
@@ -379,7 +384,7 @@ static void point_strips(const struct direct *p, const float *x, long step, long
 
 static void direct_piece(void *context, long piece, int worker) {
 	const struct direct *p = context;
-	const long most = is_point(p) ? 0 : p->band * p->ow + ROWS;
+	const long most = is_point(p) ? 0 : p->band * p->ow + NARROW_ROWS;
 	const long x_floats = round_up(p->packed_rows * p->pitch, BLOCK), list_floats = round_up(most * 2, BLOCK);
 	float *packed = pool_scratch(p->pool, worker, x_floats + 2 * list_floats + 2 * p->o);
 	long *at = (long *)(packed + x_floats), *to = (long *)(packed + x_floats + list_floats);
@@ -396,7 +401,7 @@ static void direct_piece(void *context, long piece, int worker) {
 			fetch_rows(&f, &p->in, p->h, p->w * p->c, next, band_start(p, from), p->packed_rows * p->row_step);
 			fetch_sink(&f, &p->out, (next * p->oh + from) * p->ow * p->o, rows * p->ow * p->o);
 		}
-		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / ROWS);
+		const long share = fetch_share(&f, p->blocks * (h1 - h0) * p->ow / rows_of(p->wide / VL));
 		if (is_point(p))
 			point_strips(p, x, p->c, h0, h1 - h0, sums, &f, share);
 		else
@@ -519,7 +524,7 @@ static void direct_grad_data(struct pool *pool, const struct job *job) {
 //
 //	dw[row][o] = sum over pixels of x[at(row) + pixel] * z[pixel][o],  a row being one (a,b,c) of the weights
 //
-// for ROWS rows and WIDE channels at a time. With a 1x1 kernel and stride 1 the gradient of the data can be made of the same Z,
+// for some rows and WIDE channels at a time. With a 1x1 kernel and stride 1 the gradient of the data can be made of the same Z,
 // a band after the other, while it is near: first, since its mask may be what the activations are made of.
 struct direct_grad {
 	struct pool *pool;
@@ -527,7 +532,8 @@ struct direct_grad {
 	struct source in, grad; // with repeated coefficients
 	long in_period, grad_period;
 	long wide, blocks, band, bands, pieces, pitch, packed_rows, row_step;
-	long rows;     // k*k*c rounded up to ROWS
+	long step;     // rows of a product
+	long rows;     // k*k*c rounded up to those
 	float *dw;     // [pieces][o/WIDE][rows][WIDE]
 	double *bias;  // [pieces][o], or NULL
 	float *result; // [k,k,c,o]
@@ -560,13 +566,13 @@ INLINE void direct_grad_product(const int rows, const int cols, const float *x, 
 	}
 DIRECT_GRAD(direct_grad_wide, ROWS, COLS)
 DIRECT_GRAD(direct_grad_wide_less, ROWS - 1, COLS)
-DIRECT_GRAD(direct_grad_narrow, ROWS, 1)
-DIRECT_GRAD(direct_grad_narrow_less, ROWS - 1, 1)
+DIRECT_GRAD(direct_grad_narrow, NARROW_ROWS, 1)
+DIRECT_GRAD(direct_grad_narrow_less, NARROW_ROWS - 1, 1)
 
-// How many rows of n that are left go next: ROWS or one less, so that few are made in vain, as of 16 = 6 + 5 + 5.
-static long next_rows(long n) {
-	const long groups = (n + ROWS - 1) / ROWS;
-	return at_least(ROWS - 1, (n + groups - 1) / groups);
+// How many rows of n that are left go next: as many as a product's or one less, so that few are made in vain, as of 16 = 6 + 5 + 5.
+static long next_rows(long rows, long n) {
+	const long groups = (n + rows - 1) / rows;
+	return at_least(rows - 1, (n + groups - 1) / groups);
 }
 
 // Z for some pixels from one on: read where they are, if they can be used so, or packed at `to`.
@@ -647,7 +653,7 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 				fetch_sink(&f, &out, from * p->c, rows * p->c);
 			}
 		}
-		const long share = fetch_share(&f, p->blocks * p->rows / ROWS + (d ? d->blocks * (pixels + ROWS - 1) / ROWS : 0));
+		const long share = fetch_share(&f, p->blocks * p->rows / p->step + (d ? d->blocks * pixels / rows_of(d->wide / VL) : 0));
 		if (d) {
 			struct direct data = *d;
 			data.out.active = packed_x;
@@ -662,13 +668,13 @@ static void direct_grad_piece(void *context, long piece, int worker) {
 		for (long b = 0; b < p->blocks; b++)
 			for (long r = 0, rows; r < weight_rows; r += rows) {
 				fetch(&f, share);
-				rows = next_rows(weight_rows - r);
+				rows = next_rows(p->step, weight_rows - r);
 				float *to_dw = dw + (b * p->rows + r) * p->wide;
 				const float *from = z + b * p->wide;
 				if (p->wide == COLS * VL)
-					(rows == ROWS ? direct_grad_wide : direct_grad_wide_less)(x, at + r, high, wide, x_row, x_col, from, padded, to_dw);
+					(rows == p->step ? direct_grad_wide : direct_grad_wide_less)(x, at + r, high, wide, x_row, x_col, from, padded, to_dw);
 				else
-					(rows == ROWS ? direct_grad_narrow : direct_grad_narrow_less)(x, at + r, high, wide, x_row, x_col, from, padded, to_dw);
+					(rows == p->step ? direct_grad_narrow : direct_grad_narrow_less)(x, at + r, high, wide, x_row, x_col, from, padded, to_dw);
 			}
 	}
 }
@@ -700,7 +706,8 @@ static void direct_grad(struct pool *pool, struct job job, struct direct *data) 
 	p.pitch = (p.w + 2 * p.pad) * p.c;
 	p.packed_rows = (p.band - 1) * p.stride + p.k;
 	p.row_step = p.k == 1 && job.in.mode ? p.stride : 1;
-	p.rows = round_up(p.k * p.k * p.c, ROWS);
+	p.step = rows_of(p.wide / VL);
+	p.rows = round_up(p.k * p.k * p.c, p.step);
 	const long size = p.blocks * p.rows * p.wide;
 	p.pieces = at_most(p.n * p.bands, at_least(2, at_most(16, MOST_PARTIAL / size)));
 	p.dw = pool_shared(pool, PARTIALS, p.pieces * size * (long)sizeof(float));
