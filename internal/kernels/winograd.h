@@ -564,7 +564,7 @@ static void WINO(weights_piece)(void *context, long piece, int worker) {
 	(void)worker;
 	const long c = piece * BLOCK;
 	for (long o = 0; o < p->o; o += BLOCK)
-		WINO(weights_block)(p, c, o, p->u, o, c, o + 2 * BLOCK);
+		WINO(weights_block)(p, c, o, p->u, o, c, o + BLOCK);
 }
 
 // M for n tiles of 16 channels, and 16 outputs: the weights of an xi stay in registers.
@@ -664,7 +664,7 @@ static void WINO(outputs_piece)(void *context, long piece, int worker) {
 	memset(sums, 0, sizeof(float) * 2 * (size_t)outputs);
 	for (long o = 0; o < outputs; o += BLOCK)
 		for (long c = 0; c < p->c; c += BLOCK)
-			WINO(weights_block)(p, c, from + o, u, o, c + 2 * BLOCK, from + o);
+			WINO(weights_block)(p, c, from + o, u, o, c + BLOCK, from + o);
 	struct ahead none = {.n = 0};
 	WINO(chunk_products_any)(p, tiles, p->v, u, m, &none);
 	for (long k = 0; k < p->cut.chunks; k++) {
