@@ -154,9 +154,9 @@ INLINE void product(const int products, const int rows, const int cols, const fl
 	UNROLL for (int i = 0; i < rows * cols; i++) store(m + i * VL, acc[i]);
 }
 
-// The same for one vector and one block, whose u are in registers.
-INLINE void kept_product(const int products, const int rows, const float *v, const vec *u, float *m) {
-	const int block = BLOCK / per(products);
+// The same for TILE_ROWS rows of one vector and one block, whose u are in registers.
+INLINE void kept_product(const int products, const float *v, const vec *u, float *m) {
+	const int block = BLOCK / per(products), rows = TILE_ROWS;
 	vec acc[TILE_ROWS];
 	UNROLL for (int r = 0; r < rows; r++) acc[r] = (vec){0};
 	UNROLL for (int i = 0; i < rows * block; i++) acc[i % rows] = mac(products, acc[i % rows], u[i / rows], v[i % rows * block + i / rows]);

@@ -4,9 +4,9 @@
 //	VL            lanes of a vector: 4, 8 or 16
 //	ROWS, COLS    the block of a product: ROWS numbers times COLS vectors are kept in registers; small enough that a
 //	              processor holds the instructions of one block's end and of the next one's start, and runs both
-//	TILE_ROWS     the same for Winograd's products, one after another
+//	TILE_ROWS     the rows of Winograd's products, which are of tiles
 //	GRAD_ROWS     the same for the gradient of weights; divides 16
-//	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of ROWS and of TILE_ROWS
+//	CHUNK(c)      tiles of c channels that are transformed at a time; a multiple of TILE_ROWS
 //	MAX(a, b)     a > b ? a : b in every lane: b if one is NaN
 //	KEEP(t, v)    v where t > 0, else 0
 //	SQRT(v)       the square root

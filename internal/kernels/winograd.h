@@ -578,7 +578,7 @@ INLINE void WINO(short_products)(const int products, long n, struct tiles v, str
 		UNROLL for (int k = 0; k < block; k++) kept[k] = load(w + k * VL);
 		for (long t = 0; t < n; t += TILE_ROWS) {
 			fetch(f, share);
-			kept_product(products, TILE_ROWS, from + t * block, kept, to + t * VL);
+			kept_product(products, from + t * block, kept, to + t * VL);
 		}
 	}
 }
@@ -647,7 +647,7 @@ static void WINO(tiles_piece)(void *context, long piece, int worker) {
 	const struct WINO(wino) *p = context;
 	const long first = chunk_at(&p->cut, piece), n = chunk_at(&p->cut, piece + 1) - first;
 	struct tiles v = p->v;
-	v.at += first * v.block;
+	v.at = tiles_of(v, first, 0);
 	(void)worker;
 	WINO(input_tiles)(p->backward, &p->in_grid, &p->in, p->c, first, n, v);
 }
@@ -670,7 +670,7 @@ static void WINO(outputs_piece)(void *context, long piece, int worker) {
 	for (long k = 0; k < p->cut.chunks; k++) {
 		const long t = chunk_at(&p->cut, k);
 		struct tiles some = m;
-		some.at += t * m.block;
+		some.at = tiles_of(m, t, 0);
 		WINO(output_for)(p->out.mode, p->backward)(&p->out_grid, &p->out, p->o, from, outputs, t, chunk_at(&p->cut, k + 1) - t, some, sums);
 		if (p->out.mode & SUM) {
 			add_up(p->out.sums + from, sums, outputs);
@@ -751,11 +751,11 @@ static void WINO(grad_products_any)(const struct WINO(grad) *p, long xi, long n,
 	if (pairs && wide)
 		WINO(grad_products)(BF16, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else if (pairs)
-		WINO(grad_products)(BF16, COLS * GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(BF16, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 	else if (wide)
 		WINO(grad_products)(FP32, GRAD_ROWS, COLS, p, xi, n, v, z, du, first, f, share);
 	else
-		WINO(grad_products)(FP32, COLS * GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
+		WINO(grad_products)(FP32, GRAD_ROWS, 1, p, xi, n, v, z, du, first, f, share);
 }
 
 // Few channels: every piece has its own dU, and takes its tiles in chunks that stay in the cache.
@@ -782,7 +782,7 @@ static void WINO(grad_tiles_piece)(void *context, long piece, int worker) {
 		const long in_floats = pixels_of(&p->in_grid) * p->c, grad_floats = pixels_of(&p->grad_grid) * p->o;
 		fetch_source(&f, &p->in, next * in_floats, more * in_floats);
 		fetch_source(&f, &p->grad, next * grad_floats, more * grad_floats);
-		const long share = fetch_share(&f, XI * (p->o * p->c / (COLS * VL * GRAD_ROWS)));
+		const long share = fetch_share(&f, XI * (p->o / p->du.wide) * (p->c / GRAD_ROWS));
 		for (long xi = 0; xi < XI; xi++)
 			WINO(grad_products_any)(p, xi, numbers_of(p->products, n), v, z, du, k == begin, &f, share);
 	}
@@ -793,8 +793,8 @@ static void WINO(grad_round_piece)(void *context, long piece, int worker) {
 	const struct WINO(grad) *p = context;
 	const long t = piece * p->chunk, n = at_most(p->chunk, p->n - t);
 	struct tiles v = p->v, z = p->z;
-	v.at += t / per(p->products) * v.block;
-	z.at += t / per(p->products) * z.block;
+	v.at = tiles_of(v, t, 0);
+	z.at = tiles_of(z, t, 0);
 	float *sums = p->bias ? pool_scratch(p->pool, worker, p->o) : NULL;
 	if (sums)
 		memset(sums, 0, sizeof(float) * (size_t)p->o);
