@@ -34,6 +34,7 @@
 #undef STRIDE
 
 #include "direct.h"
+#include "direct_grad.h"
 
 #ifdef MATRICES
 #include "matrix.h"
