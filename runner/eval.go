@@ -44,15 +44,18 @@ func (t *Trained) Close() { t.model.Close() }
 type Evaluation struct {
 	Loss, Acc float64
 	Confusion [][]int // [label][predicted class]
+
+	TTALoss, TTAAcc float64 // by the mean of the logits of all views of train.tta; 0 without any
 }
 
-// Evaluate classifies all examples of a source; progress is told how many are done.
+// Evaluate classifies all examples of a source, with train.tta in all views too; progress is told how many are done.
 func (t *Trained) Evaluate(ctx context.Context, s *data.Source, progress func(done, total int)) (Evaluation, error) {
 	e := Evaluation{Confusion: make([][]int, t.classes)}
 	for i := range e.Confusion {
 		e.Confusion[i] = make([]int, t.classes)
 	}
-	var score metric.Score
+	tta := t.model.plan.Experiment.Train.TTA != "none"
+	var score, viewed metric.Score
 	batches := s.Batches(ctx, data.Order{Batch: t.batch})
 	defer batches.Close()
 	defer t.model.freeze()()
@@ -69,9 +72,19 @@ func (t *Trained) Evaluate(ctx context.Context, s *data.Source, progress func(do
 		for row := range b.Rows {
 			e.Confusion[b.Labels[row]][largest(t.logits(row))]++
 		}
+		if tta {
+			loss, correct, err := t.model.Views(b)
+			if err != nil {
+				return e, err
+			}
+			viewed.Add(loss, correct, b.Rows)
+		}
 		progress(score.Examples(), s.Len())
 	}
 	e.Loss, e.Acc = score.Loss(), score.Acc()
+	if tta {
+		e.TTALoss, e.TTAAcc = viewed.Loss(), viewed.Acc()
+	}
 	return e, batches.Err()
 }
 

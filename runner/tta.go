@@ -1,6 +1,11 @@
 package runner
 
-import "exp/data"
+import (
+	"maps"
+	"slices"
+
+	"exp/data"
+)
 
 // view is how a picture is shown to the net beside itself: moved by whole pixels, where its outermost ones are repeated, and
 // mirrored.
@@ -14,6 +19,9 @@ var views = map[string][]view{
 	"flip":       {{0, 0, true}},
 	"flip-shift": {{0, 0, true}, {1, 1, false}, {1, 1, true}, {-1, -1, false}, {-1, -1, true}},
 }
+
+// TTAs are the values of train.tta, none first.
+func TTAs() []string { return append([]string{"none"}, slices.Sorted(maps.Keys(views))...) }
 
 // Views computes the batch of the last Evaluate again in every other view that the experiment asks for (train.tta), and returns
 // the mean loss and the number of hits of the mean of the logits of all.

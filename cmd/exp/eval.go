@@ -36,6 +36,7 @@ type EvalOptions struct {
 	Ref  string
 	On   string
 	Data string
+	TTA  string
 	Set  []string
 }
 
@@ -52,6 +53,9 @@ on, without augmentation. --data names another data set with pictures of the sam
 with the same classes, or a folder with files like those of the run's; --set changes the data
 in any way (data.…). The pictures are normalised as they were in the run.
 
+Where the experiment has other views of each picture (train.tta), or --tta asks for them,
+loss and accuracy by the mean of the logits of all views are added.
+
 ` + runHelp + "\n\n" + exitCodes,
 		Example:           "  exp eval @last\n  exp eval @best:val_acc --on train --weights last --json\n  exp eval @last --data ~/other-pictures\n  exp eval @last --set 'data.dataset={type: synthetic, seed: 7}'",
 		Args:              takes(1, "one RUN"),
@@ -65,6 +69,8 @@ in any way (data.…). The pictures are normalised as they were in the run.
 	cmd.Flags().StringVar(&o.Data, "data", "", "`NAME` of another data set, or a folder with another of the same kind")
 	completeFlag(cmd, "data", func(*app, *cobra.Command, string) []string { return data.Datasets.Names() })
 	cmd.Flags().StringArrayVarP(&o.Set, "set", "s", nil, "change the data: `PATH=VALUE`, as in data.validation=test (repeatable)")
+	cmd.Flags().StringVar(&o.TTA, "tta", "", "other `VIEWS` of each picture, as train.tta has them: "+strings.Join(runner.TTAs(), ", ")+" (default: as in the run)")
+	completeFlag(cmd, "tta", func(*app, *cobra.Command, string) []string { return runner.TTAs() })
 	completeFlag(cmd, "on", func(*app, *cobra.Command, string) []string { return []string{"val", "train"} })
 	completeFlag(cmd, "set", completeSet(true, "data."))
 	o.weightsFlag.flags(cmd)
@@ -79,6 +85,9 @@ func evalRun(ctx context.Context, a *app, o *EvalOptions) error {
 	}
 	if o.On != "val" && o.On != "train" {
 		return usage("--on: %q is not val or train", o.On)
+	}
+	if known := runner.TTAs(); o.TTA != "" && !slices.Contains(known, o.TTA) {
+		return usage("--tta: %q is not one of %s%s", o.TTA, strings.Join(known, ", "), didYouMean(o.TTA, known))
 	}
 	for _, set := range o.Set {
 		if !strings.HasPrefix(set, "data.") {
@@ -96,7 +105,7 @@ func evalRun(ctx context.Context, a *app, o *EvalOptions) error {
 		}
 		o.Set = slices.Insert(o.Set, 0, "data."+key+"="+o.Data)
 	}
-	t, err := a.openTrained(ctx, o.Ref, o.weights)
+	t, err := a.openTrained(ctx, o.Ref, o.weights, o.TTA)
 	if err != nil {
 		return err
 	}
@@ -134,8 +143,9 @@ type trained struct {
 }
 
 // openTrained finds a run and reads its weights and its data: a net is of no use
-// without the statistics that its pictures are normalised by.
-func (a *app) openTrained(ctx context.Context, ref, weights string) (*trained, error) {
+// without the statistics that its pictures are normalised by. tta takes the place
+// of the experiment's train.tta, unless it is empty.
+func (a *app) openTrained(ctx context.Context, ref, weights, tta string) (*trained, error) {
 	file, ok := weightFiles[weights]
 	if !ok {
 		return nil, usage("--weights: %q is not best or last", weights)
@@ -147,6 +157,9 @@ func (a *app) openTrained(ctx context.Context, ref, weights string) (*trained, e
 	l, err := configs.LoadText(recordedFile(run), text, configs.Options{Env: a.dataEnv()})
 	if err != nil {
 		return nil, fmt.Errorf("read the experiment of run %s: %w", run.ID, err)
+	}
+	if tta != "" {
+		l.Train.TTA = tta
 	}
 	dir := tracking.RunDir(a.settings.DB, run.ID)
 	path := filepath.Join(dir, file)
@@ -257,19 +270,28 @@ func (a *app) writeEvaluation(t *trained, o *EvalOptions, e runner.Evaluation, e
 		}
 		byClass.Add(names[label], n, row[label], accuracy, other, times)
 	}
+	tta := t.loaded.Train.TTA
+	var ttaLoss, ttaAcc any // null without other views
+	if tta != "none" {
+		ttaLoss, ttaAcc = e.TTALoss, e.TTAAcc
+	}
 	switch format {
 	case term.JSON:
 		return term.WriteJSON(a.out, term.Object{
 			{Key: "run", Value: t.run.ID}, {Key: "weights", Value: o.weights}, {Key: "on", Value: o.On}, {Key: "examples", Value: examples},
-			{Key: "loss", Value: e.Loss}, {Key: "acc", Value: e.Acc}, {Key: "classes", Value: byClass},
-			{Key: "names", Value: names}, {Key: "confusion", Value: e.Confusion},
+			{Key: "loss", Value: e.Loss}, {Key: "acc", Value: e.Acc}, {Key: "tta", Value: tta}, {Key: "tta_loss", Value: ttaLoss}, {Key: "tta_acc", Value: ttaAcc},
+			{Key: "classes", Value: byClass}, {Key: "names", Value: names}, {Key: "confusion", Value: e.Confusion},
 		})
 	case term.CSV:
 		return byClass.Write(a.out, format, false)
 	}
 	color := a.color(a.outTTY)
-	fmt.Fprintf(a.out, "%s (%s), %s weights, %s %s: loss %.4f, accuracy %.4f\n\n",
+	fmt.Fprintf(a.out, "%s (%s), %s weights, %s %s: loss %.4f, accuracy %.4f\n",
 		term.Printable(t.run.Name), t.run.ID, o.weights, term.Count(int64(examples)), map[string]string{"val": "validation examples", "train": "training examples"}[o.On], e.Loss, e.Acc)
+	if tta != "none" {
+		fmt.Fprintf(a.out, "in all views (%s): loss %.4f, accuracy %.4f\n", tta, e.TTALoss, e.TTAAcc)
+	}
+	fmt.Fprintln(a.out)
 	if err := byClass.Write(a.out, format, color); err != nil || len(names) > mostClasses {
 		return err
 	}

@@ -72,7 +72,7 @@ func predictRun(ctx context.Context, a *app, o *PredictOptions) error {
 			return err
 		}
 	}
-	t, err := a.openTrained(ctx, o.Ref, o.weights)
+	t, err := a.openTrained(ctx, o.Ref, o.weights, "")
 	if err != nil {
 		return err
 	}
